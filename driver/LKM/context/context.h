@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Who did it.  All of these run with preemption off, in any context but NMI,
+ * for the current task, unless said otherwise; none of them sleeps or waits
+ * for a lock (a lock is tried, and what it guards is absent when that fails).
+ */
+#ifndef KS_CONTEXT_H
+#define KS_CONTEXT_H
+
+#include <linux/types.h>
+#include "../core/record.h"
+
+struct file;
+struct files_struct;
+struct path;
+struct sock;
+struct task_struct;
+
+/* process.c: the cache of processes, and the context block. */
+
+/* Fills the cache from the tasks there are; may sleep.  -ENOMEM. */
+int ks_process_start(void);
+/* Frees it; no probe may run any more.  May sleep. */
+void ks_process_stop(void);
+u64 ks_process_cache_bytes(void);
+u64 ks_process_cache_misses(void);
+
+/* The lifecycle, called by the hooks of fork, exec and exit. */
+void ks_process_forked(struct task_struct *child);
+void ks_process_executed(struct task_struct *task, const struct path *exe);
+/* true for exactly one caller per process: it is the one that ends it. */
+bool ks_process_exited(struct task_struct *task);
+
+/*
+ * Sessions (a bit each) in whose followed tree the current process is;
+ * children inherit it.  ks_process_follow: the process tgid becomes the root
+ * of session's tree (or no longer any).  -ESRCH.  May sleep.
+ */
+u32 ks_process_trees(void);
+int ks_process_follow(u32 tgid, u32 session);
+void ks_process_unfollow(u32 session);
+
+/* Fills the context block and its strings; called by ks_record_begin(). */
+void ks_context_fill(struct ks_record *record, struct ks_context *context);
+
+/* The process identity of a task: start of its thread group, CLOCK_BOOTTIME ns. */
+u64 ks_process_start_time(const struct task_struct *task);
+
+/* Appends the ancestors of the current process to a list. */
+void ks_context_ancestors(struct ks_record *record, struct ksonde_ref *ref);
+
+/* path.c */
+
+int ks_path_init(void);
+/* Appends an absolute path; false: absent. */
+bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref,
+		 const struct path *path);
+/* The same for what a descriptor of the current task leads to. */
+bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd);
+bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
+/* To a buffer of size bytes: the begin inside it, or NULL. */
+char *ks_path_format(const struct path *path, char *buffer, size_t size);
+
+/* socket.c */
+
+/* Addresses of an IPv4 or IPv6 socket, host byte order ports. */
+struct ks_socket {
+	u16 family;
+	u16 local_port;
+	u16 remote_port;
+	bool connected;
+	u8 local_address[16];
+	u8 remote_address[16];
+	u32 tgid;		/* who holds it */
+	u64 start_time;
+};
+
+bool ks_socket_describe(struct sock *sk, struct ks_socket *out);
+/*
+ * First IPv4 or IPv6 socket among the first 64 descriptors of the current
+ * process, then with ancestors of each of up to 12 of those (not process 1).
+ */
+bool ks_socket_first(bool ancestors, struct ks_socket *out);
+
+#endif /* KS_CONTEXT_H */

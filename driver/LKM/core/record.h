@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The only writer of records.  A record is built once, in a slot of this CPU,
+ * and copied to the ring of every session that wants it.
+ *
+ *	struct ks_record *r = ks_record_begin(hook, connect);
+ *
+ *	if (!r)
+ *		return;
+ *	e = ks_record_event(r, connect);
+ *	e->family = family;
+ *	ks_record_string(r, &e->path, path, length);
+ *	ks_absent(r, connect, local_port);
+ *	ks_record_commit(r);
+ *
+ * From begin to commit preemption is off and nothing may sleep.  begin gives
+ * NULL when no session wants the event of this task: nobody asked, or the
+ * filters hold it back; and when no slot is free (counted).  All fields are
+ * zero and the context is filled in then.
+ */
+#ifndef KS_RECORD_H
+#define KS_RECORD_H
+
+#include <linux/compiler.h>
+#include <linux/types.h>
+#include "../events/events.h"
+
+struct ks_hook;
+struct task_struct;
+
+/* A record under construction. */
+struct ks_record {
+	u32 event;		/* enum ks_event_index */
+	u32 end;		/* bytes used */
+	u32 sessions;		/* who gets it, a bit each */
+	u32 slot;		/* nesting level */
+	u8 *data;		/* KSONDE_RECORD_MAX bytes, begins with the header */
+};
+
+/* Which sessions want an event, a bit each; by enum ks_event_index. */
+extern u32 ks_wanted[KS_EVENTS];
+
+/* The cheapest of all checks, first in every handler. */
+#define ks_is_wanted(name)	(unlikely(READ_ONCE(ks_wanted[KS_EV_##name]) != 0))
+
+#define ks_record_begin(hook, name) \
+	ks_record_begin_task(hook, KS_EV_##name, KS_ID_##name, \
+			     sizeof(struct ks_event_##name))
+struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id,
+				       u32 size);
+#define ks_record_event(record, name) \
+	((struct ks_event_##name *)(record)->data)
+void ks_record_commit(struct ks_record *record);
+void ks_record_cancel(struct ks_record *record);
+
+/* Sets KSONDE_F_* flags. */
+void ks_record_flag(struct ks_record *record, u16 flags);
+
+/* Appends length bytes; what does not fit is cut and the record is flagged. */
+void ks_record_string(struct ks_record *record, struct ksonde_ref *ref,
+		      const void *bytes, size_t length);
+
+/*
+ * Room for a string, vector or list that is made in place: at most *length
+ * bytes (cut, without a flag, to what is left).  Then ks_record_keep() says
+ * how many of them were used.  NULL when nothing is left.
+ */
+void *ks_record_room(struct ks_record *record, size_t *length);
+void ks_record_keep(struct ks_record *record, struct ksonde_ref *ref,
+		    const void *room, size_t used);
+
+/* Says that a field of the event, or of the context, has no value. */
+#define ks_absent(record, name, field) \
+	(((struct ksonde_header *)(record)->data)->absent |= \
+	 1ULL << (32 + offsetof(struct ks_index_##name, field)))
+#define ks_absent_context(record, field) \
+	(((struct ksonde_header *)(record)->data)->absent |= \
+	 1ULL << offsetof(struct ks_index_context, field))
+
+int ks_record_init(void);
+void ks_record_uninit(void);
+
+#endif /* KS_RECORD_H */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A hook: what it is called, the event that it records, and the places where
+ * it can be attached, in order of preference.  The engine takes the first
+ * that this kernel can arm and notes for each of the others why not.
+ */
+#ifndef KS_HOOK_H
+#define KS_HOOK_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+#include "../events/events.h"
+
+struct ks_hook;
+struct ks_attachment;
+
+/* What a function was called with. */
+struct ks_call {
+	unsigned long arg[4];
+};
+
+/* A system call that has ended. */
+struct ks_syscall {
+	int nr;			/* as the ABI of the caller numbers it */
+	bool compat;		/* 32-bit caller */
+	unsigned long arg[6];	/* as the caller passed them */
+	long ret;
+};
+
+/* A candidate.  Handlers run with preemption off and must not sleep. */
+struct ks_point {
+	u32 mechanism;		/* enum ksonde_mechanism */
+	const char *target;	/* tracepoint, function, or system calls "a b c" */
+	union {
+		/* TRACEPOINT: the kernel's own prototype behind a void *hook */
+		void *probe;
+		/* FTRACE, KPROBE: the function is entered */
+		void (*entry)(struct ks_hook *hook, const struct ks_call *call);
+		/* SYSCALL, SYS_EXIT: a system call returns */
+		void (*exit)(struct ks_hook *hook, const struct ks_syscall *call);
+		/* KRETPROBE */
+		struct {
+			/* false: the return is of no interest */
+			bool (*enter)(struct ks_hook *hook,
+				      const struct ks_call *call, void *data);
+			void (*leave)(struct ks_hook *hook, long ret, void *data);
+			size_t data_size;
+		} call;
+	};
+};
+
+#define KS_TRACEPOINT(name, fn) \
+	{ .mechanism = KSONDE_MECH_TRACEPOINT, .target = name, .probe = fn }
+#define KS_FTRACE(function, fn) \
+	{ .mechanism = KSONDE_MECH_FTRACE, .target = function, .entry = fn }
+#define KS_KPROBE(function, fn) \
+	{ .mechanism = KSONDE_MECH_KPROBE, .target = function, .entry = fn }
+#define KS_KRETPROBE(function, on_enter, on_leave, size) \
+	{ .mechanism = KSONDE_MECH_KRETPROBE, .target = function, \
+	  .call = { on_enter, on_leave, size } }
+#define KS_SYSCALL(names, fn) \
+	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, .exit = fn }
+#define KS_SYS_EXIT(names, fn) \
+	{ .mechanism = KSONDE_MECH_SYS_EXIT, .target = names, .exit = fn }
+
+/* Per CPU, so that counting costs no shared cache line. */
+struct ks_hook_stats {
+	u64 hits;
+	u64 timed_hits;
+	u64 timed_ns;
+};
+
+struct ks_hook {
+	const char *name;
+	u32 event;			/* enum ks_event_index; KS_EVENTS: none */
+	bool always;			/* armed while any session is started */
+	const struct ks_point *points;	/* ends with an empty one */
+
+	/* The engine's, under its mutex. */
+	u32 index;
+	u32 users;
+	u32 state;			/* enum ksonde_hook_state */
+	const struct ks_point *taken;
+	struct ks_attachment *attachment;
+	char detail[512];
+	struct ks_hook_stats __percpu *stats;
+};
+
+/* All hooks, in the order of hooks/table.h; ends with NULL. */
+extern struct ks_hook * const ks_hooks[];
+
+/*
+ * Counting and timing around a handler's body: every handler that is called
+ * by the kernel itself (tracepoints) uses them; the other mechanisms do it
+ * for theirs.
+ */
+u64 ks_hook_enter(struct ks_hook *hook);
+void ks_hook_leave(struct ks_hook *hook, u64 token);
+
+int ks_engine_init(void);
+void ks_engine_uninit(void);
+unsigned int ks_engine_hooks(void);
+
+/*
+ * One more, one fewer user of every hook that the events want; events has a
+ * bit for each enum ks_event_index.  May sleep.
+ */
+void ks_engine_arm(u64 events);
+void ks_engine_disarm(u64 events);
+/* Whether hook serves one of events. */
+bool ks_engine_serves(const struct ks_hook *hook, u64 events);
+
+int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info);
+u64 ks_engine_missed(const struct ks_hook *hook);
+
+/* Address of a kernel symbol, 0 when there is none.  May sleep. */
+unsigned long ks_symbol(const char *name);
+
+#endif /* KS_HOOK_H */
