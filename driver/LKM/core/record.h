@@ -48,6 +48,11 @@ extern u32 ks_wanted[KS_EVENTS];
 			     sizeof(struct ks_event_##name))
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id,
 				       u32 size);
+/* A record without a context, for these sessions (a bit each). */
+#define ks_record_begin_plain(sessions, name) \
+	ks_record_begin_for(sessions, KS_EV_##name, KS_ID_##name, \
+			    sizeof(struct ks_event_##name))
+struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size);
 #define ks_record_event(record, name) \
 	((struct ks_event_##name *)(record)->data)
 void ks_record_commit(struct ks_record *record);
@@ -77,7 +82,8 @@ void ks_record_keep(struct ks_record *record, struct ksonde_ref *ref,
 	(((struct ksonde_header *)(record)->data)->absent |= \
 	 1ULL << offsetof(struct ks_index_context, field))
 
-int ks_record_init(void);
-void ks_record_uninit(void);
+/* The slots are there while a session is started. */
+int ks_record_start(void);
+void ks_record_stop(void);
 
 #endif /* KS_RECORD_H */

@@ -86,6 +86,9 @@ struct ks_hook {
 	struct ks_hook_stats __percpu *stats;
 };
 
+/* The most that hooks/table.h may name. */
+#define KS_HOOKS_MAX	64
+
 /* All hooks, in the order of hooks/table.h; ends with NULL. */
 extern struct ks_hook * const ks_hooks[];
 
@@ -96,6 +99,9 @@ extern struct ks_hook * const ks_hooks[];
  */
 u64 ks_hook_enter(struct ks_hook *hook);
 void ks_hook_leave(struct ks_hook *hook, u64 token);
+/* The same for the second half of a hit: a return whose entry was counted. */
+u64 ks_hook_reenter(struct ks_hook *hook);
+void ks_hook_releave(struct ks_hook *hook, u64 token);
 
 int ks_engine_init(void);
 void ks_engine_uninit(void);

@@ -50,7 +50,7 @@ struct ksonde_header {
 	__u16 flags;	/* KSONDE_F_* */
 	__u32 cpu;	/* CPU it was recorded on, and whose ring holds it */
 	__u32 hook;	/* index of the hook that recorded it (KSONDE_IOC_HOOK); ~0: none */
-	__u64 seq;	/* per CPU and session, from 0; a lost record uses one up too */
+	__u64 seq;	/* per CPU and session, from 0; what was lost used its numbers up; a LOST record has that of the next record */
 	__u64 time;	/* CLOCK_BOOTTIME, ns */
 	__u64 absent;	/* fields without a value: bit i for the i-th of the context, 32 + i of the event */
 };
@@ -206,7 +206,7 @@ enum ksonde_drop_reason {
 };
 
 /*
- * STATS: the session's sums since START, LOST and session_state records apart.
+ * STATS: the session's sums since START, LOST records apart.
  * produced = delivered + dropped[FULL] + dropped[NESTED] + dropped[MISSED];
  * dropped[OVERWRITTEN] were delivered before.
  */

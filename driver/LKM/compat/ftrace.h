@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * <linux/ftrace.h>
+ * v5.11, d19ad0775dcd ("ftrace: Have the callbacks receive a struct
+ * ftrace_regs instead of pt_regs"), 2860cd8a2353 ("livepatch: Use the default
+ * ftrace_ops instead of REGS when ARGS is available"): arguments without
+ * saving all registers.
+ * v6.2, 94d095ffa0e1 ("ftrace: abstract DYNAMIC_FTRACE_WITH_ARGS accesses"):
+ * ftrace_regs_get_argument().
+ */
+#ifndef KS_COMPAT_FTRACE_H
+#define KS_COMPAT_FTRACE_H
+
+#include <linux/ftrace.h>
+#include <linux/version.h>
+#include "../engine/hook.h"
+
+#if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && \
+	LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+#define KS_FTRACE
+#define KS_FTRACE_FLAGS	0
+typedef struct ftrace_regs ks_ftrace_regs;
+#define ks_ftrace_argument(regs, n)	ftrace_regs_get_argument(regs, n)
+#elif defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && defined(CONFIG_X86_64)
+#define KS_FTRACE
+#define KS_FTRACE_FLAGS	0
+typedef struct ftrace_regs ks_ftrace_regs;
+#define ks_ftrace_argument(fregs, n)	regs_get_kernel_argument(&(fregs)->regs, n)
+#elif defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) && \
+	LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
+#define KS_FTRACE
+#define KS_FTRACE_FLAGS	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
+typedef struct pt_regs ks_ftrace_regs;
+#define ks_ftrace_argument(regs, n)	regs_get_kernel_argument(regs, n)
+#endif
+
+#ifdef KS_FTRACE
+static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs *regs)
+{
+	if (!regs)
+		return false;
+	call->arg[0] = ks_ftrace_argument(regs, 0);
+	call->arg[1] = ks_ftrace_argument(regs, 1);
+	call->arg[2] = ks_ftrace_argument(regs, 2);
+	call->arg[3] = ks_ftrace_argument(regs, 3);
+	return true;
+}
+#endif
+
+#endif /* KS_COMPAT_FTRACE_H */

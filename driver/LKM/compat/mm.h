@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * <linux/mm.h>
+ * v6.3, bc292ab00f6c ("mm: introduce vma->vm_flags wrapper functions"):
+ * vm_flags became const for all but vm_flags_set() and its kin.
+ */
+#ifndef KS_COMPAT_MM_H
+#define KS_COMPAT_MM_H
+
+#include <linux/mm.h>
+#include <linux/version.h>
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#define ks_vm_flags_set(vma, flags)	vm_flags_set(vma, flags)
+#define ks_vm_flags_clear(vma, flags)	vm_flags_clear(vma, flags)
+#else
+#define ks_vm_flags_set(vma, flags)	((vma)->vm_flags |= (flags))
+#define ks_vm_flags_clear(vma, flags)	((vma)->vm_flags &= ~(flags))
+#endif
+
+#endif /* KS_COMPAT_MM_H */

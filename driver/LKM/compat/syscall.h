@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * System calls: what their functions are called, and how their callers are
+ * told apart.
+ * v4.17, d5a00528b58c ("syscalls/core, syscalls/x86: Rename struct pt_regs-
+ * based sys_*() to __x64_sys_*()").
+ */
+#ifndef KS_COMPAT_SYSCALL_H
+#define KS_COMPAT_SYSCALL_H
+
+#include <linux/compat.h>
+#include <linux/sched.h>
+#include <linux/thread_info.h>
+#include <asm/unistd.h>
+
+#ifdef CONFIG_X86_64
+#include <asm/unistd_32_ia32.h>
+#define KS_SYSCALL_PREFIXES	"__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_"
+#elif defined(CONFIG_ARM64)
+#define KS_SYSCALL_PREFIXES	"__arm64_sys_", "__arm64_compat_sys_"
+#elif defined(CONFIG_RISCV)
+#define KS_SYSCALL_PREFIXES	"__riscv_sys_", "__riscv_compat_sys_"
+#else
+#define KS_SYSCALL_PREFIXES	"sys_"
+#endif
+
+static const char * const ks_syscall_prefixes[] __maybe_unused = { KS_SYSCALL_PREFIXES, NULL };
+
+/* A system call by name, as each ABI numbers it; -1: it has none. */
+struct ks_syscall_number {
+	const char *name;
+	int native;
+	int compat;
+};
+
+#ifdef CONFIG_X86_64
+#define KS_SYSCALL_NUMBER(name)	{ #name, __NR_##name, __NR_ia32_##name }
+#else
+#define KS_SYSCALL_NUMBER(name)	{ #name, __NR_##name, -1 }
+#endif
+
+/* Whether current is in a 32-bit system call. */
+static inline bool ks_syscall_is_compat(void)
+{
+#ifdef CONFIG_COMPAT
+	return in_compat_syscall();
+#else
+	return false;
+#endif
+}
+
+#endif /* KS_COMPAT_SYSCALL_H */

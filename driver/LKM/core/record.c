@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Records are built in slots: per CPU one for each level at which a probe can
+ * interrupt a probe (task, softirq, hardirq, NMI-like).
+ */
+#include <linux/align.h>
+#include <linux/mm.h>
+#include <linux/preempt.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/timekeeping.h>
+#include "../context/context.h"
+#include "../engine/hook.h"
+#include "record.h"
+#include "session.h"
+
+#define KS_SLOTS	4
+
+struct ks_slots {
+	unsigned int level;
+	struct ks_record record[KS_SLOTS];
+};
+
+u32 ks_wanted[KS_EVENTS];
+
+static DEFINE_PER_CPU(struct ks_slots, ks_slots);
+
+static void record_drop(u32 event, u32 sessions)
+{
+	struct ks_session *session;
+	u32 bit;
+
+	for (; sessions; sessions &= ~bit) {
+		bit = sessions & -sessions;
+		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
+		if (session)
+			ks_deliver_drop(session, event, KSONDE_DROP_NESTED);
+	}
+}
+
+static struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
+{
+	struct ks_slots *slots = this_cpu_ptr(&ks_slots);
+	struct ksonde_header *header;
+	u32 slot = slots->level;
+	struct ks_record *record;
+
+	if (unlikely(slot >= KS_SLOTS)) {
+		record_drop(event, sessions);
+		return NULL;
+	}
+	WRITE_ONCE(slots->level, slot + 1);
+	barrier();
+	record = &slots->record[slot];
+	record->event = event;
+	record->sessions = sessions;
+	record->slot = slot;
+	record->end = size;
+	memset(record->data, 0, size);
+	header = (void *)record->data;
+	header->event = id;
+	header->cpu = smp_processor_id();
+	header->hook = ~0U;
+	header->time = ktime_get_boot_fast_ns();
+	return record;
+}
+
+struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
+{
+	struct ksonde_header *header;
+	struct ks_record *record = NULL;
+	u32 sessions;
+
+	preempt_disable_notrace();
+	sessions = ks_filter(READ_ONCE(ks_wanted[event]));
+	if (sessions)
+		record = record_open(sessions, event, id, size);
+	if (!record) {
+		preempt_enable_notrace();
+		return NULL;
+	}
+	header = (void *)record->data;
+	header->hook = hook->index;
+	if (in_serving_softirq() || in_hardirq() || in_nmi())
+		header->flags |= KSONDE_F_IRQ;
+	ks_context_fill(record, (struct ks_context *)(header + 1));
+	return record;
+}
+
+struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size)
+{
+	struct ks_record *record;
+
+	preempt_disable_notrace();
+	record = record_open(sessions, event, id, size);
+	if (!record)
+		preempt_enable_notrace();
+	return record;
+}
+
+static void record_end(struct ks_record *record)
+{
+	barrier();
+	WRITE_ONCE(this_cpu_ptr(&ks_slots)->level, record->slot);
+	preempt_enable_notrace();
+}
+
+void ks_record_cancel(struct ks_record *record)
+{
+	record_end(record);
+}
+
+void ks_record_commit(struct ks_record *record)
+{
+	struct ksonde_header *header = (void *)record->data;
+	struct ks_session *session;
+	u32 sessions, bit;
+
+	header->length = ALIGN(record->end, 8);
+	memset(record->data + record->end, 0, header->length - record->end);
+	for (sessions = record->sessions; sessions; sessions &= ~bit) {
+		bit = sessions & -sessions;
+		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
+		if (session)
+			ks_deliver(session, record);
+	}
+	record_end(record);
+}
+
+void ks_record_flag(struct ks_record *record, u16 flags)
+{
+	((struct ksonde_header *)record->data)->flags |= flags;
+}
+
+void *ks_record_room(struct ks_record *record, size_t *length)
+{
+	size_t left = KSONDE_RECORD_MAX - record->end;
+
+	*length = min(*length, left);
+	return left ? record->data + record->end : NULL;
+}
+
+void ks_record_keep(struct ks_record *record, struct ksonde_ref *ref,
+		    const void *room, size_t used)
+{
+	ref->offset = (const u8 *)room - record->data;
+	ref->length = used;
+	record->end = ref->offset + used;
+}
+
+void ks_record_string(struct ks_record *record, struct ksonde_ref *ref,
+		      const void *bytes, size_t length)
+{
+	size_t kept = min_t(size_t, length, KSONDE_STRING_MAX);
+	void *room = ks_record_room(record, &kept);
+
+	if (kept < length)
+		ks_record_flag(record, KSONDE_F_TRUNCATED);
+	if (!room)
+		return;
+	memcpy(room, bytes, kept);
+	ks_record_keep(record, ref, room, kept);
+}
+
+int ks_record_start(void)
+{
+	struct ks_slots *slots;
+	unsigned int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		slots = per_cpu_ptr(&ks_slots, cpu);
+		for (i = 0; i < KS_SLOTS; i++) {
+			slots->record[i].data = kvmalloc_node(KSONDE_RECORD_MAX, GFP_KERNEL,
+							      cpu_to_node(cpu));
+			if (!slots->record[i].data)
+				goto err_stop;
+		}
+	}
+	return 0;
+
+err_stop:
+	ks_record_stop();
+	return -ENOMEM;
+}
+
+void ks_record_stop(void)
+{
+	struct ks_slots *slots;
+	unsigned int cpu, i;
+
+	for_each_possible_cpu(cpu) {
+		slots = per_cpu_ptr(&ks_slots, cpu);
+		for (i = 0; i < KS_SLOTS; i++) {
+			kvfree(slots->record[i].data);
+			slots->record[i].data = NULL;
+		}
+	}
+}

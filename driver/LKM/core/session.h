@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * A session: what one open file of /dev/ksonde wants, and its rings.
+ */
+#ifndef KS_SESSION_H
+#define KS_SESSION_H
+
+#include <linux/hrtimer.h>
+#include <linux/irq_work.h>
+#include <linux/mutex.h>
+#include <linux/poll.h>
+#include <linux/wait.h>
+#include <asm/local64.h>
+#include "../engine/hook.h"
+#include "../events/events.h"
+#include "ring.h"
+
+/* Bits of a mask of sessions: the most that the parameter sessions_max allows. */
+#define KS_SESSIONS_MAX	32
+/* The smallest ring that a session may ask for: holds the longest record. */
+#define KS_RING_MIN	(64ULL << 10)
+
+struct ks_record;
+struct ks_session;
+
+/* What was lost of one event for one reason and is not yet in the stream. */
+struct ks_gap {
+	local64_t count;
+	u64 first_time;
+	u64 last_time;
+};
+
+struct ks_tally {
+	local64_t produced;
+	local64_t delivered;
+	local64_t dropped[KSONDE_DROP_REASONS];
+};
+
+/* A session's share of one CPU; written on that CPU. */
+struct ks_session_cpu {
+	struct ks_ring ring;
+	struct ks_session *session;
+	unsigned int cpu;
+	bool kicked;		/* a wake-up is under way */
+	bool urgent;		/* likewise, because of the watermark */
+	bool gaps_pending;
+	u64 urgent_at;		/* where the reader was at the last of those */
+	local64_t seq;
+	local64_t filtered;
+	local64_t lost_records;
+	struct ks_tally tally[KS_EVENTS];
+	struct ks_gap gaps[KS_EVENTS][KSONDE_DROP_REASONS];
+	struct irq_work kick;
+	struct hrtimer timer;
+};
+
+struct ks_session {
+	u32 bit;			/* 1 << its place in the table */
+	struct mutex lock;		/* all below but what probes use */
+	u64 wanted;			/* a bit for each enum ks_event_index */
+	struct ksonde_ring_setup setup;
+	struct ksonde_filter filter;	/* read by probes, a word at a time */
+	bool started;
+	bool has_rings;
+	bool mapped;			/* read through mappings */
+	bool read_used;			/* read by read(2) */
+	u64 missed_seen[KS_HOOKS_MAX];	/* per hook: misses already in the stream */
+	struct ks_session_cpu **cpus;	/* by CPU, NULL for impossible ones */
+	wait_queue_head_t wait;
+	ktime_t last_wake;
+	atomic64_t wakeups;
+};
+
+/* Started sessions by place; probes read it with preemption off. */
+extern struct ks_session __rcu *ks_sessions[KS_SESSIONS_MAX];
+
+struct ks_session *ks_session_create(void);
+void ks_session_destroy(struct ks_session *session);
+unsigned int ks_session_count(void);
+unsigned int ks_session_limit(void);
+u64 ks_session_ring_max(void);
+
+/* With session->lock held. */
+int ks_session_start(struct ks_session *session);
+void ks_session_stop(struct ks_session *session);
+void ks_session_filter(struct ks_session *session, const struct ksonde_filter *filter);
+
+/* deliver.c: from a record to the rings, and to the reader's attention. */
+void ks_deliver(struct ks_session *session, struct ks_record *record);
+/* Counts a record of event that could not be made. */
+void ks_deliver_drop(struct ks_session *session, u32 event,
+		     enum ksonde_drop_reason reason);
+/* Counts what the mechanism of a hook of event could not deliver. */
+void ks_deliver_missed(struct ks_session *session, u32 event, u64 count);
+/* Puts LOST records for all gaps into the stream, as far as there is room; may sleep. */
+void ks_deliver_gaps(struct ks_session *session);
+bool ks_deliver_readable(struct ks_session *session);
+void ks_session_cpu_init(struct ks_session_cpu *sc, struct ks_session *session,
+			 unsigned int cpu);
+void ks_session_cpu_quiesce(struct ks_session_cpu *sc);
+
+/* state.c: the stream tells what the session records. */
+enum ks_state_change {
+	KS_STATE_STARTED = 1,
+	KS_STATE_HOOK_ARMED = 2,
+	KS_STATE_HOOK_DEGRADED = 3,
+	KS_STATE_HOOK_UNAVAILABLE = 4,
+	KS_STATE_FILTER = 5,
+	KS_STATE_STOPPED = 6,
+};
+
+void ks_state_started(struct ks_session *session);
+void ks_state_tell(struct ks_session *session, enum ks_state_change what);
+
+/* filter.c: of the sessions that want an event, those that want it of this task. */
+u32 ks_filter(u32 sessions);
+
+#endif /* KS_SESSION_H */

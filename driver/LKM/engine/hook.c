@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The hook table: who wants which row, and by which candidate it is armed.
+ */
+#include <linux/module.h>
+#include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/sched/clock.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include "../core/schema.h"
+#include "hook.h"
+#include "mechanism.h"
+
+static char *prefer = "";
+module_param(prefer, charp, 0444);
+MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit");
+
+#define KS_HOOK(name) extern struct ks_hook ks_hook_##name;
+#include "../hooks/table.h"
+#undef KS_HOOK
+#define KS_HOOK(name) &ks_hook_##name,
+struct ks_hook * const ks_hooks[] = {
+#include "../hooks/table.h"
+	NULL
+};
+#undef KS_HOOK
+
+static const struct ks_mechanism * const ks_mechanisms[] = {
+	[KSONDE_MECH_TRACEPOINT]	= &ks_mech_tracepoint,
+	[KSONDE_MECH_FTRACE]		= &ks_mech_ftrace,
+	[KSONDE_MECH_KPROBE]		= &ks_mech_kprobe,
+	[KSONDE_MECH_KRETPROBE]		= &ks_mech_kretprobe,
+	[KSONDE_MECH_SYSCALL]		= &ks_mech_syscall,
+	[KSONDE_MECH_SYS_EXIT]		= &ks_mech_sys_exit,
+};
+
+static DEFINE_MUTEX(ks_engine_lock);
+
+/* One hit in so many is timed: a clock read costs more than the counting. */
+#define KS_TIMED_EVERY	16
+
+u64 ks_hook_enter(struct ks_hook *hook)
+{
+	u64 hits;
+
+	preempt_disable_notrace();
+	hits = __this_cpu_inc_return(hook->stats->hits);
+	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
+}
+
+void ks_hook_leave(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token)) {
+		__this_cpu_inc(hook->stats->timed_hits);
+		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
+	}
+	preempt_enable_notrace();
+}
+
+u64 ks_hook_reenter(struct ks_hook *hook)
+{
+	preempt_disable_notrace();
+	return __this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY ? 0 : local_clock();
+}
+
+void ks_hook_releave(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token))
+		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
+	preempt_enable_notrace();
+}
+
+unsigned int ks_engine_hooks(void)
+{
+	return ARRAY_SIZE(ks_hooks) - 1;
+}
+
+bool ks_engine_serves(const struct ks_hook *hook, u64 events)
+{
+	return hook->always || (hook->event < KS_EVENTS && (events & BIT_ULL(hook->event)));
+}
+
+static void hook_say(struct ks_hook *hook, const struct ks_point *point, int err)
+{
+	size_t used = strlen(hook->detail);
+	const char *name = ks_mechanisms[point->mechanism]->name;
+	const char *why;
+
+	switch (err) {
+	case 0:
+		why = "taken";
+		break;
+	case -ENOENT:
+		why = "this kernel has no such point";
+		break;
+	case -EOPNOTSUPP:
+		why = "this kernel was built without it";
+		break;
+	case -EINVAL:
+		why = "the kernel refuses a probe there";
+		break;
+	default:
+		why = "failed";
+	}
+	scnprintf(hook->detail + used, sizeof(hook->detail) - used, "%s %s: %s (%d)\n",
+		  name, point->target, why, err);
+}
+
+static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
+{
+	int err = ks_mechanisms[point->mechanism]->attach(hook, point, &hook->attachment);
+
+	hook_say(hook, point, err);
+	if (err)
+		return false;
+	hook->taken = point;
+	hook->state = point == hook->points ? KSONDE_HOOK_ARMED : KSONDE_HOOK_DEGRADED;
+	return true;
+}
+
+static void hook_attach(struct ks_hook *hook)
+{
+	const struct ks_point *point;
+
+	hook->detail[0] = '\0';
+	for (point = hook->points; point->mechanism; point++) {
+		if (!strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
+		    hook_try(hook, point))
+			return;
+	}
+	for (point = hook->points; point->mechanism; point++) {
+		if (strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
+		    hook_try(hook, point))
+			return;
+	}
+	hook->state = KSONDE_HOOK_UNAVAILABLE;
+	pr_warn("hook %s is unavailable: %s", hook->name, hook->detail);
+}
+
+void ks_engine_arm(u64 events)
+{
+	unsigned int i;
+
+	mutex_lock(&ks_engine_lock);
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		if (ks_engine_serves(ks_hooks[i], events) && !ks_hooks[i]->users++)
+			hook_attach(ks_hooks[i]);
+	}
+	mutex_unlock(&ks_engine_lock);
+}
+
+void ks_engine_disarm(u64 events)
+{
+	bool gone[KS_HOOKS_MAX] = {};
+	struct ks_hook *hook;
+	unsigned int i;
+
+	mutex_lock(&ks_engine_lock);
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		hook = ks_hooks[i];
+		if (!ks_engine_serves(hook, events) || --hook->users)
+			continue;
+		gone[i] = hook->attachment;
+		if (gone[i])
+			ks_mechanisms[hook->taken->mechanism]->detach(hook->attachment);
+	}
+	/* Once for all: every handler that was running ends. */
+	tracepoint_synchronize_unregister();
+	synchronize_rcu();
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		hook = ks_hooks[i];
+		if (gone[i]) {
+			ks_mechanisms[hook->taken->mechanism]->free(hook->attachment);
+			hook->attachment = NULL;
+		}
+		if (!hook->users)
+			hook->state = KSONDE_HOOK_IDLE;
+	}
+	mutex_unlock(&ks_engine_lock);
+}
+
+u64 ks_engine_missed(const struct ks_hook *hook)
+{
+	u64 missed = 0;
+
+	mutex_lock(&ks_engine_lock);
+	if (hook->attachment && ks_mechanisms[hook->taken->mechanism]->missed)
+		missed = ks_mechanisms[hook->taken->mechanism]->missed(hook->attachment);
+	mutex_unlock(&ks_engine_lock);
+	return missed;
+}
+
+static void hook_sum_stats(struct ks_hook *hook, struct ksonde_hook_info *info)
+{
+	const struct ks_hook_stats *stats;
+	unsigned int cpu;
+
+	info->hits = 0;
+	info->timed_hits = 0;
+	info->timed_ns = 0;
+	for_each_possible_cpu(cpu) {
+		stats = per_cpu_ptr(hook->stats, cpu);
+		info->hits += READ_ONCE(stats->hits);
+		info->timed_hits += READ_ONCE(stats->timed_hits);
+		info->timed_ns += READ_ONCE(stats->timed_ns);
+	}
+}
+
+/* Fills all of info but its size; -ENOENT past the end. */
+int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info)
+{
+	struct ks_hook *hook;
+
+	if (index >= ks_engine_hooks())
+		return -ENOENT;
+	hook = ks_hooks[index];
+	memset(info, 0, sizeof(*info));
+	info->index = index;
+	info->missed = ks_engine_missed(hook);
+	hook_sum_stats(hook, info);
+	mutex_lock(&ks_engine_lock);
+	info->event = hook->event < KS_EVENTS ? ks_event_ids[hook->event] : 0;
+	info->state = hook->state;
+	info->users = hook->users;
+	if (hook->taken) {
+		info->mechanism = hook->taken->mechanism;
+		strscpy((char *)info->target, hook->taken->target, sizeof(info->target));
+	}
+	strscpy((char *)info->name, hook->name, sizeof(info->name));
+	strscpy((char *)info->detail, hook->detail, sizeof(info->detail));
+	mutex_unlock(&ks_engine_lock);
+	return 0;
+}
+
+int ks_engine_init(void)
+{
+	unsigned int i;
+
+	BUILD_BUG_ON(ARRAY_SIZE(ks_hooks) - 1 > KS_HOOKS_MAX);
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		ks_hooks[i]->index = i;
+		ks_hooks[i]->stats = alloc_percpu(struct ks_hook_stats);
+		if (!ks_hooks[i]->stats)
+			goto err_free_stats;
+	}
+	return 0;
+
+err_free_stats:
+	ks_engine_uninit();
+	return -ENOMEM;
+}
+
+void ks_engine_uninit(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		free_percpu(ks_hooks[i]->stats);
+		ks_hooks[i]->stats = NULL;
+	}
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A kprobe at the entry of one function.
+ */
+#include <linux/kprobes.h>
+#include <linux/slab.h>
+#include "../compat/ptrace.h"
+#include "mechanism.h"
+
+struct ks_kprobe {
+	struct ks_attachment attachment;
+	struct kprobe probe;
+};
+
+static int kprobe_enter(struct kprobe *probe, struct pt_regs *regs)
+{
+	struct ks_kprobe *kp = container_of(probe, struct ks_kprobe, probe);
+	struct ks_hook *hook = kp->attachment.hook;
+	u64 token = ks_hook_enter(hook);
+	struct ks_call call;
+
+	ks_ptrace_call(&call, regs);
+	kp->attachment.point->entry(hook, &call);
+	ks_hook_leave(hook, token);
+	return 0;
+}
+NOKPROBE_SYMBOL(kprobe_enter);
+
+static int kprobe_attach(struct ks_hook *hook, const struct ks_point *point,
+			 struct ks_attachment **attachment)
+{
+	struct ks_kprobe *kp;
+	int err;
+
+	kp = kzalloc(sizeof(*kp), GFP_KERNEL);
+	if (!kp)
+		return -ENOMEM;
+	kp->attachment.hook = hook;
+	kp->attachment.point = point;
+	kp->probe.symbol_name = point->target;
+	kp->probe.pre_handler = kprobe_enter;
+	err = register_kprobe(&kp->probe);
+	if (err) {
+		kfree(kp);
+		return err;
+	}
+	*attachment = &kp->attachment;
+	return 0;
+}
+
+static void kprobe_detach(struct ks_attachment *attachment)
+{
+	unregister_kprobe(&container_of(attachment, struct ks_kprobe, attachment)->probe);
+}
+
+static void kprobe_free(struct ks_attachment *attachment)
+{
+	kfree(container_of(attachment, struct ks_kprobe, attachment));
+}
+
+static u64 kprobe_missed(const struct ks_attachment *attachment)
+{
+	return container_of(attachment, struct ks_kprobe, attachment)->probe.nmissed;
+}
+
+const struct ks_mechanism ks_mech_kprobe = {
+	.name	= "kprobe",
+	.attach	= kprobe_attach,
+	.detach	= kprobe_detach,
+	.free	= kprobe_free,
+	.missed	= kprobe_missed,
+};

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A kretprobe on one function: its arguments at the entry, its result at the
+ * return.  Calls that block hold an instance each; those without one are
+ * counted as missed.
+ */
+#include <linux/cpumask.h>
+#include <linux/kprobes.h>
+#include <linux/slab.h>
+#include "../compat/kprobes.h"
+#include "../compat/ptrace.h"
+#include "mechanism.h"
+
+/* Calls that may be under way at once. */
+#define KS_KRETPROBE_INSTANCES	512
+
+struct ks_kretprobe {
+	struct ks_attachment attachment;
+	struct kretprobe probe;
+};
+
+static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct ks_kretprobe *krp = container_of(ks_kretprobe_of(instance),
+						struct ks_kretprobe, probe);
+	struct ks_hook *hook = krp->attachment.hook;
+	u64 token = ks_hook_enter(hook);
+	struct ks_call call;
+	bool wanted;
+
+	ks_ptrace_call(&call, regs);
+	wanted = krp->attachment.point->call.enter(hook, &call, instance->data);
+	ks_hook_leave(hook, token);
+	return !wanted;
+}
+NOKPROBE_SYMBOL(kretprobe_enter);
+
+static int kretprobe_leave(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	/* NULL where the probe is being taken away. */
+	struct kretprobe *probe = ks_kretprobe_of(instance);
+	struct ks_attachment *attachment;
+	struct ks_hook *hook;
+	u64 token;
+
+	if (!probe)
+		return 0;
+	attachment = &container_of(probe, struct ks_kretprobe, probe)->attachment;
+	hook = attachment->hook;
+	token = ks_hook_reenter(hook);
+	attachment->point->call.leave(hook, regs_return_value(regs), instance->data);
+	ks_hook_releave(hook, token);
+	return 0;
+}
+NOKPROBE_SYMBOL(kretprobe_leave);
+
+static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
+			    struct ks_attachment **attachment)
+{
+	struct ks_kretprobe *krp;
+	int err;
+
+	krp = kzalloc(sizeof(*krp), GFP_KERNEL);
+	if (!krp)
+		return -ENOMEM;
+	krp->attachment.hook = hook;
+	krp->attachment.point = point;
+	krp->probe.kp.symbol_name = point->target;
+	krp->probe.entry_handler = kretprobe_enter;
+	krp->probe.handler = kretprobe_leave;
+	krp->probe.data_size = point->call.data_size;
+	krp->probe.maxactive = max(KS_KRETPROBE_INSTANCES, 4 * (int)num_possible_cpus());
+	err = register_kretprobe(&krp->probe);
+	if (err) {
+		kfree(krp);
+		return err;
+	}
+	*attachment = &krp->attachment;
+	return 0;
+}
+
+static void kretprobe_detach(struct ks_attachment *attachment)
+{
+	unregister_kretprobe(&container_of(attachment, struct ks_kretprobe, attachment)->probe);
+}
+
+static void kretprobe_free(struct ks_attachment *attachment)
+{
+	kfree(container_of(attachment, struct ks_kretprobe, attachment));
+}
+
+static u64 kretprobe_missed(const struct ks_attachment *attachment)
+{
+	const struct ks_kretprobe *krp = container_of(attachment, struct ks_kretprobe, attachment);
+
+	return krp->probe.nmissed + krp->probe.kp.nmissed;
+}
+
+const struct ks_mechanism ks_mech_kretprobe = {
+	.name	= "kretprobe",
+	.attach	= kretprobe_attach,
+	.detach	= kretprobe_detach,
+	.free	= kretprobe_free,
+	.missed	= kretprobe_missed,
+};

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * One way to attach a hook.  attach() returns 0 and sets *attachment, or a
+ * negative errno.  detach() takes the probe away; free() comes after every
+ * handler that was running has ended.
+ */
+#ifndef KS_MECHANISM_H
+#define KS_MECHANISM_H
+
+#include <linux/compiler.h>
+#include "hook.h"
+
+struct ks_attachment {
+	struct ks_hook *hook;
+	const struct ks_point *point;
+};
+
+struct ks_mechanism {
+	const char *name;
+	int (*attach)(struct ks_hook *hook, const struct ks_point *point,
+		      struct ks_attachment **attachment);
+	void (*detach)(struct ks_attachment *attachment);
+	void (*free)(struct ks_attachment *attachment);
+	u64 (*missed)(const struct ks_attachment *attachment);	/* may be NULL */
+};
+
+extern const struct ks_mechanism ks_mech_tracepoint;
+extern const struct ks_mechanism ks_mech_ftrace;
+extern const struct ks_mechanism ks_mech_kprobe;
+extern const struct ks_mechanism ks_mech_kretprobe;
+extern const struct ks_mechanism ks_mech_syscall;
+extern const struct ks_mechanism ks_mech_sys_exit;
+
+/* syscall.c: the system call that current is in, as its caller asked for it. */
+void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs, long ret);
+
+
+#endif /* KS_MECHANISM_H */

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The global sys_exit tracepoint, dispatched on the number.  Taxes every
+ * system call of every task, so it is everybody's last candidate.
+ */
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include <asm/syscall.h>
+#include "../compat/syscall.h"
+#include "mechanism.h"
+
+#define KS_SYS_EXIT_NUMBERS	512
+
+static const struct ks_syscall_number sys_exit_numbers[] = {
+	KS_SYSCALL_NUMBER(execve),
+	KS_SYSCALL_NUMBER(execveat),
+	KS_SYSCALL_NUMBER(init_module),
+	KS_SYSCALL_NUMBER(finit_module),
+};
+
+/* By ABI (0 native, 1 compat) and number. */
+static struct ks_attachment *sys_exit_table[2][KS_SYS_EXIT_NUMBERS];
+static struct tracepoint *sys_exit_tracepoint;
+static unsigned int sys_exit_users;
+
+static void sys_exit_probe(void *data, struct pt_regs *regs, long ret)
+{
+	struct ks_attachment *attachment;
+	struct ks_syscall call;
+	unsigned int nr = syscall_get_nr(current, regs);
+	bool compat;
+	u64 token;
+
+	if (nr >= KS_SYS_EXIT_NUMBERS)
+		return;
+	compat = ks_syscall_is_compat();
+	attachment = READ_ONCE(sys_exit_table[compat][nr]);
+	if (likely(!attachment))
+		return;
+	token = ks_hook_enter(attachment->hook);
+	ks_syscall_fill(&call, regs, ret);
+	attachment->point->exit(attachment->hook, &call);
+	ks_hook_leave(attachment->hook, token);
+}
+
+static void sys_exit_find(struct tracepoint *tracepoint, void *data)
+{
+	if (!strcmp(tracepoint->name, "sys_exit"))
+		sys_exit_tracepoint = tracepoint;
+}
+
+static bool sys_exit_names(const char *names, const char *name)
+{
+	size_t length = strlen(name);
+	const char *at = names;
+
+	while ((at = strstr(at, name))) {
+		if ((at == names || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
+			return true;
+		at += length;
+	}
+	return false;
+}
+
+/* Enters (or takes away, with NULL) an attachment for all its names. */
+static unsigned int sys_exit_set(const char *names, struct ks_attachment *attachment)
+{
+	const struct ks_syscall_number *number = sys_exit_numbers;
+	unsigned int count = 0;
+
+	for (; number < sys_exit_numbers + ARRAY_SIZE(sys_exit_numbers); number++) {
+		if (!sys_exit_names(names, number->name))
+			continue;
+		WRITE_ONCE(sys_exit_table[0][number->native], attachment);
+		if (number->compat >= 0)
+			WRITE_ONCE(sys_exit_table[1][number->compat], attachment);
+		count++;
+	}
+	return count;
+}
+
+static int sys_exit_attach(struct ks_hook *hook, const struct ks_point *point,
+			   struct ks_attachment **attachment)
+{
+	struct ks_attachment *new;
+	int err = 0;
+
+	if (!sys_exit_tracepoint)
+		for_each_kernel_tracepoint(sys_exit_find, NULL);
+	if (!sys_exit_tracepoint)
+		return -ENOENT;
+	new = kzalloc(sizeof(*new), GFP_KERNEL);
+	if (!new)
+		return -ENOMEM;
+	new->hook = hook;
+	new->point = point;
+	if (!sys_exit_set(point->target, new)) {
+		kfree(new);
+		return -ENOENT;
+	}
+	if (!sys_exit_users)
+		err = tracepoint_probe_register(sys_exit_tracepoint, sys_exit_probe, NULL);
+	if (err) {
+		sys_exit_set(point->target, NULL);
+		kfree(new);
+		return err;
+	}
+	sys_exit_users++;
+	*attachment = new;
+	return 0;
+}
+
+static void sys_exit_detach(struct ks_attachment *attachment)
+{
+	sys_exit_set(attachment->point->target, NULL);
+	if (!--sys_exit_users)
+		tracepoint_probe_unregister(sys_exit_tracepoint, sys_exit_probe, NULL);
+}
+
+static void sys_exit_free(struct ks_attachment *attachment)
+{
+	kfree(attachment);
+}
+
+const struct ks_mechanism ks_mech_sys_exit = {
+	.name	= "sys_exit",
+	.attach	= sys_exit_attach,
+	.detach	= sys_exit_detach,
+	.free	= sys_exit_free,
+};

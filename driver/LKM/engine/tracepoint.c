@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A tracepoint of the kernel proper; the hook's probe has the kernel's own
+ * prototype behind a void *, which is the hook.
+ */
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/tracepoint.h>
+#include "mechanism.h"
+
+struct ks_tracepoint {
+	struct ks_attachment attachment;
+	struct tracepoint *tracepoint;
+};
+
+struct ks_tracepoint_search {
+	const char *name;
+	struct tracepoint *found;
+};
+
+static void tracepoint_match(struct tracepoint *tracepoint, void *data)
+{
+	struct ks_tracepoint_search *search = data;
+
+	if (!strcmp(tracepoint->name, search->name))
+		search->found = tracepoint;
+}
+
+static int tracepoint_attach(struct ks_hook *hook, const struct ks_point *point,
+			     struct ks_attachment **attachment)
+{
+	struct ks_tracepoint_search search = { .name = point->target };
+	struct ks_tracepoint *tp;
+	int err;
+
+	for_each_kernel_tracepoint(tracepoint_match, &search);
+	if (!search.found)
+		return -ENOENT;
+	tp = kzalloc(sizeof(*tp), GFP_KERNEL);
+	if (!tp)
+		return -ENOMEM;
+	tp->attachment.hook = hook;
+	tp->attachment.point = point;
+	tp->tracepoint = search.found;
+	err = tracepoint_probe_register(tp->tracepoint, point->probe, hook);
+	if (err) {
+		kfree(tp);
+		return err;
+	}
+	*attachment = &tp->attachment;
+	return 0;
+}
+
+static void tracepoint_detach(struct ks_attachment *attachment)
+{
+	struct ks_tracepoint *tp = container_of(attachment, struct ks_tracepoint, attachment);
+
+	tracepoint_probe_unregister(tp->tracepoint, attachment->point->probe, attachment->hook);
+}
+
+static void tracepoint_free(struct ks_attachment *attachment)
+{
+	kfree(container_of(attachment, struct ks_tracepoint, attachment));
+}
+
+const struct ks_mechanism ks_mech_tracepoint = {
+	.name	= "tracepoint",
+	.attach	= tracepoint_attach,
+	.detach	= tracepoint_detach,
+	.free	= tracepoint_free,
+};
