@@ -16,5 +16,5 @@ class Interfaces:
         raise NotImplementedError
 
     def namespace(self, inode: int) -> str | None:
-        """Name of a network namespace: "host" for this process's own, else of /run/netns or "pid N (comm)"."""
+        """Name of a network namespace: "host" for this process's own, of /run/netns, or "pid N (comm)"."""
         raise NotImplementedError

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What fields look like: the construct pieces that schemas are made of, and how bytes become values.
+
+Text is UTF-8 with surrogateescape: whatever bytes a program used, ``os.fsencode()`` gives them back.
+"""
+
+from __future__ import annotations
+
+from socket import AF_INET, AF_INET6, inet_ntop
+from typing import TYPE_CHECKING, Any
+
+from construct import Adapter, Bytes, Construct, Pointer, Struct, this
+
+from . import uapi
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    # construct-typing makes these generic, construct does not.
+    _Adapter = Adapter[Any, Any, Any, Any]
+    AnyConstruct = Construct[Any, Any]
+else:
+    _Adapter = Adapter
+    AnyConstruct = Construct
+
+__all__ = [
+    "Address",
+    "Blob",
+    "List",
+    "Present",
+    "Reference",
+    "Text",
+    "Vector",
+    "address",
+    "padded_text",
+    "text",
+    "vector",
+]
+
+
+def text(data: bytes) -> str:
+    """A string's bytes as str."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def padded_text(data: bytes) -> str:
+    """A NUL-padded array as str."""
+    return data.split(b"\0", 1)[0].decode("utf-8", "surrogateescape")
+
+
+def vector(data: bytes) -> tuple[str, ...]:
+    """A run of NUL-closed strings; the last one may lack its NUL (it was cut)."""
+    strings = data.decode("utf-8", "surrogateescape").split("\0")
+    if not strings[-1]:
+        strings.pop()
+    return tuple(strings)
+
+
+def address(data: bytes, family: int | None) -> str:
+    """An IP address as people write it; of an unknown family: its bytes in hexadecimal."""
+    if family == AF_INET:
+        return inet_ntop(AF_INET, data[:4])
+    if family == AF_INET6 and len(data) == 16:
+        return inet_ntop(AF_INET6, data)
+    return data.hex()
+
+
+class Present(_Adapter):
+    """A field that has no value (None) when its bit of the header's absent is set.
+
+    Attributes:
+        bit: its number.
+    """
+
+    def __init__(self, subcon: AnyConstruct, bit: int) -> None:
+        super().__init__(subcon)
+        self.bit = bit
+
+    def _decode(self, obj: Any, context: Any, path: Any) -> Any:
+        return None if context._root.header.absent >> self.bit & 1 else obj
+
+
+class Text(_Adapter):
+    """char[N]: NUL-padded text."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(Bytes(length))
+
+    def _decode(self, obj: bytes, context: Any, path: Any) -> str:
+        return padded_text(obj)
+
+
+class Blob(_Adapter):
+    """u8[N]: bytes."""
+
+    def __init__(self, length: int) -> None:
+        super().__init__(Bytes(length))
+
+    def _decode(self, obj: bytes, context: Any, path: Any) -> bytes:
+        return obj
+
+
+class Address(Blob):
+    """u8[N] of format "ip": an address; the field named family says what kind."""
+
+    def __init__(self, length: int, family: str | None) -> None:
+        super().__init__(length)
+        self.family = family
+
+    def _decode(self, obj: bytes, context: Any, path: Any) -> Any:
+        return address(obj, context[self.family] if self.family is not None else None)
+
+
+class Reference(_Adapter):
+    """str: a reference to text in the record's tail.  Records are parsed from streams of their own."""
+
+    convert: Callable[[bytes], Any] = staticmethod(text)
+
+    def __init__(self) -> None:
+        offset, length = uapi.Ref.subcons
+        super().__init__(Struct(offset, length, "bytes" / Pointer(this.offset, Bytes(this.length))))
+
+    def _decode(self, obj: Any, context: Any, path: Any) -> Any:
+        return self.convert(obj.bytes)
+
+
+class Vector(Reference):
+    """vec: a reference to NUL-closed strings."""
+
+    convert = staticmethod(vector)
+
+
+class List(Reference):
+    """list:NAME: a reference to structures.  A part of one at the end is not shown.
+
+    Attributes:
+        name: of the structure.
+        item: the structure.
+    """
+
+    def __init__(self, name: str, item: AnyConstruct) -> None:
+        super().__init__()
+        self.name = name
+        self.item = item
+
+    def _decode(self, obj: Any, context: Any, path: Any) -> Any:
+        size = self.item.sizeof()
+        data = obj.bytes
+        return tuple(self.item.parse(data[i : i + size]) for i in range(0, len(data) - size + 1, size))

@@ -1,0 +1,243 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The protocol of driver/LKM/uapi/ksonde.h, as construct Structs and numbers.
+
+The header is the manual; a unit test compiles it and compares every size, offset and value with this file.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum, IntFlag
+from typing import TYPE_CHECKING, Any, Final
+
+from construct import Array, Bytes, Int8ul, Int16ul, Int32ul, Int64ul, Struct
+
+if TYPE_CHECKING:
+    from construct import Construct
+
+DEVICE_NAME: Final = "ksonde"
+ABI: Final = 1
+SCHEMA: Final = 1
+
+# ------------------------------------------------------------ records --
+
+
+class Flag(IntFlag):
+    """Flags of a record (KSONDE_F_*)."""
+
+    TRUNCATED = 0x0001
+    COMPAT = 0x0002
+    REREAD = 0x0004
+    KTHREAD = 0x0008
+    UNCACHED = 0x0010
+    IRQ = 0x0020
+
+
+#: Head of every record.
+Header = Struct(
+    "length" / Int32ul,
+    "event" / Int16ul,
+    "flags" / Int16ul,
+    "cpu" / Int32ul,
+    "hook" / Int32ul,
+    "seq" / Int64ul,
+    "time" / Int64ul,
+    "absent" / Int64ul,
+)
+#: header.hook of a record that no hook made
+NO_HOOK: Final = 0xFFFFFFFF
+
+#: Where a string, a vector or a list lies in its record.
+Ref = Struct("offset" / Int16ul, "length" / Int16ul)
+
+#: An element of the list of ancestors.
+Ancestor = Struct(
+    "start_time" / Int64ul,
+    "tgid" / Int32ul,
+    "reserved" / Int32ul,
+    "comm" / Array(16, Int8ul),
+)
+
+RECORD_MAX: Final = 32768
+VECTOR_MAX: Final = 8192
+STRING_MAX: Final = 4096
+ANCESTORS_MAX: Final = 12
+
+#: Events that always come, whatever the mask says.
+LOST: Final = 900
+SESSION_STATE: Final = 901
+
+# ------------------------------------------------------------- ioctls --
+
+IOC_MAGIC: Final = 0xB5
+
+
+class Ioctl(IntEnum):
+    """The ioctls (KSONDE_IOC_*): _IO(0xb5, n)."""
+
+    INFO = (IOC_MAGIC << 8) | 0
+    SCHEMA = (IOC_MAGIC << 8) | 1
+    HOOK = (IOC_MAGIC << 8) | 2
+    SET_EVENTS = (IOC_MAGIC << 8) | 3
+    SET_FILTER = (IOC_MAGIC << 8) | 4
+    SET_RING = (IOC_MAGIC << 8) | 5
+    START = (IOC_MAGIC << 8) | 6
+    STOP = (IOC_MAGIC << 8) | 7
+    STATS = (IOC_MAGIC << 8) | 8
+    EVENT_STATS = (IOC_MAGIC << 8) | 9
+    CPU_STATS = (IOC_MAGIC << 8) | 10
+
+
+class HookState(IntEnum):
+    """State of a hook (KSONDE_HOOK_*)."""
+
+    IDLE = 0
+    ARMED = 1
+    DEGRADED = 2
+    UNAVAILABLE = 3
+
+
+class Mechanism(IntEnum):
+    """Mechanism of a hook's candidate (KSONDE_MECH_*)."""
+
+    NONE = 0
+    TRACEPOINT = 1
+    FTRACE = 2
+    KPROBE = 3
+    KRETPROBE = 4
+    SYSCALL = 5
+    SYS_EXIT = 6
+
+
+class FilterFlag(IntFlag):
+    """What not to record (KSONDE_FILTER_*)."""
+
+    SKIP_TGID = 0x1
+    TREE = 0x2
+
+
+class RingMode(IntEnum):
+    """What a full ring does (KSONDE_RING_*)."""
+
+    LOSSLESS_COUNT = 0
+    FLIGHT_RECORDER = 1
+
+
+class DropReason(IntEnum):
+    """Why a record was not delivered (KSONDE_DROP_*)."""
+
+    FULL = 0
+    NESTED = 1
+    OVERWRITTEN = 2
+    MISSED = 3
+
+
+DROP_REASONS: Final = 4
+EVENT_MAX: Final = 1024
+
+Info = Struct(
+    "size" / Int32ul,
+    "abi" / Int32ul,
+    "schema" / Int32ul,
+    "cpus" / Int32ul,
+    "page_size" / Int32ul,
+    "sessions" / Int32ul,
+    "max_sessions" / Int32ul,
+    "hooks" / Int32ul,
+    "ring_min" / Int64ul,
+    "ring_max" / Int64ul,
+    "cache_bytes" / Int64ul,
+    "cache_misses" / Int64ul,
+    "version" / Bytes(32),
+)
+
+SchemaText = Struct(
+    "size" / Int32ul,
+    "length" / Int32ul,
+    "buffer" / Int64ul,
+    "needed" / Int32ul,
+    "reserved" / Int32ul,
+)
+
+HookInfo = Struct(
+    "size" / Int32ul,
+    "index" / Int32ul,
+    "event" / Int32ul,
+    "state" / Int32ul,
+    "mechanism" / Int32ul,
+    "users" / Int32ul,
+    "hits" / Int64ul,
+    "missed" / Int64ul,
+    "timed_hits" / Int64ul,
+    "timed_ns" / Int64ul,
+    "name" / Bytes(32),
+    "target" / Bytes(64),
+    "detail" / Bytes(512),
+)
+
+Events = Struct("size" / Int32ul, "reserved" / Int32ul, "mask" / Array(EVENT_MAX // 64, Int64ul))
+
+Filter = Struct("size" / Int32ul, "flags" / Int32ul, "skip_tgid" / Int32ul, "tree_tgid" / Int32ul)
+
+RingSetup = Struct(
+    "size" / Int32ul,
+    "mode" / Int32ul,
+    "bytes" / Int64ul,
+    "watermark" / Int64ul,
+    "latency_ns" / Int64ul,
+)
+
+Stats = Struct(
+    "size" / Int32ul,
+    "started" / Int32ul,
+    "produced" / Int64ul,
+    "delivered" / Int64ul,
+    "dropped" / Array(DROP_REASONS, Int64ul),
+    "filtered" / Int64ul,
+    "lost_records" / Int64ul,
+    "wakeups" / Int64ul,
+)
+
+EventStats = Struct(
+    "size" / Int32ul,
+    "event" / Int32ul,
+    "produced" / Int64ul,
+    "delivered" / Int64ul,
+    "dropped" / Array(DROP_REASONS, Int64ul),
+)
+
+CpuStats = Struct(
+    "size" / Int32ul,
+    "cpu" / Int32ul,
+    "head" / Int64ul,
+    "position" / Int64ul,
+    "bytes" / Int64ul,
+    "dropped" / Int64ul,
+)
+
+# --------------------------------------------------------------- mmap --
+
+
+class Region(IntEnum):
+    """What a mapping shows (KSONDE_REGION_*)."""
+
+    CONTROL = 0
+    POSITION = 1
+    DATA = 2
+
+
+#: First member of the control page: end of the last whole record.  All members are 64 bits.
+Control = Struct("head" / Int64ul, "oldest" / Int64ul, "bytes" / Int64ul, "dropped" / Int64ul)
+Position = Struct("position" / Int64ul)
+
+
+def mmap_offset(region: Region, cpu: int) -> int:
+    """The offset at which mmap(2) finds a region of a CPU's ring."""
+    return (region << 56) | (cpu << 40)
+
+
+def pack(struct: Construct[Any, Any], **values: Any) -> bytearray:
+    """An ioctl's argument: its size first, the members given, the rest zero."""
+    data = bytearray(struct.sizeof())
+    members = {**struct.parse(bytes(data)), **values, "size": len(data)}
+    data[:] = struct.build(members)
+    return data
