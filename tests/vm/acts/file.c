@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Steps that make files.  Each prints what the file is, if there is one. */
+#include "act.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+static void say_file(const char *act, long result, const char *path, int dirfd)
+{
+	char directory[4096];
+	struct stat st;
+	char *slash;
+
+	say_begin(act, result);
+	if (!fstatat(dirfd, path, &st, 0)) {
+		say_unsigned("mode", st.st_mode);
+		say_unsigned("inode", st.st_ino);
+	}
+	snprintf(directory, sizeof(directory), "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash)
+		slash[1] = 0;
+	else
+		strcpy(directory, ".");
+	if (!fstatat(dirfd, directory, &st, 0))
+		say_unsigned("device", major(st.st_dev) << 20 | minor(st.st_dev));
+	say_end();
+}
+
+/* mode:path, open(O_CREAT | O_WRONLY) */
+void step_create(char *value)
+{
+	char *mode = take_word(&value);
+	long fd = result_of(syscall(SYS_open, value, O_CREAT | O_WRONLY,
+				    strtoul(mode, NULL, 8)));
+
+	say_file("create", fd, value, AT_FDCWD);
+}
+
+/* mode:path, creat(2) */
+void step_creat(char *value)
+{
+	char *mode = take_word(&value);
+	long fd = result_of(syscall(SYS_creat, value, strtoul(mode, NULL, 8)));
+
+	say_file("creat", fd, value, AT_FDCWD);
+}
+
+/* mode:name:directory, openat(2) from a descriptor of the directory */
+void step_openat(char *value)
+{
+	char *mode = take_word(&value), *name = take_word(&value);
+	int dirfd = open(value, O_RDONLY | O_DIRECTORY);
+	long fd;
+
+	check(dirfd >= 0, "directory");
+	fd = result_of(syscall(SYS_openat, dirfd, name, O_CREAT | O_EXCL | O_RDWR,
+			       strtoul(mode, NULL, 8)));
+	say_file("openat", fd, name, dirfd);
+}
+
+/* mode:path, mknod(2) of a regular file */
+void step_mknod(char *value)
+{
+	char *mode = take_word(&value);
+	long result = result_of(syscall(SYS_mknod, value,
+					S_IFREG | strtoul(mode, NULL, 8), 0));
+
+	say_file("mknod", result, value, AT_FDCWD);
+}
+
+void step_mkdir(char *value)
+{
+	say_file("mkdir", result_of(mkdir(value, 0755)), value, AT_FDCWD);
+}
+
+void step_fifo(char *value)
+{
+	say_file("fifo", result_of(mkfifo(value, 0644)), value, AT_FDCWD);
+}
+
+/* count:prefix: that many files */
+void step_creates(char *value)
+{
+	long count = take_number(&value), done = 0;
+	char path[4096];
+
+	for (; done < count; done++) {
+		int fd;
+
+		snprintf(path, sizeof(path), "%s%ld", value, done);
+		fd = open(path, O_CREAT | O_EXCL | O_WRONLY, 0600);
+		check(fd >= 0, path);
+		close(fd);
+		unlink(path);
+	}
+	say_begin("creates", done);
+	say_end();
+}
