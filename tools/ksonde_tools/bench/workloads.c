@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The workloads of `tools/bench overhead`, run inside its guest, where one
+ * instruction takes one nanosecond: a difference of clocks is a count of
+ * instructions.  Static and without dependencies, so that every case runs the
+ * very same code.
+ *
+ *	workloads W1 BATCHES OPERATIONS WARMUP
+ *
+ * prints one line: name, median over batches of all instructions that the
+ * machine spent an operation, and of those that this process and its children
+ * spent (its own CPU time, and what the children's wait returned: both are the
+ * scheduler's exact sums, not ticks).  WARMUP batches go before.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <err.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static int pipe_ends[2];
+static struct sockaddr_in closed_port;
+static char program[] = "/bin/busybox";
+static char *child_argv[] = { "true", NULL };
+static char *child_envp[] = { NULL };
+
+static void getppid_once(void)
+{
+	syscall(SYS_getppid);
+}
+
+static void open_close(void)
+{
+	int fd = open("/tmp/bench", O_RDONLY);
+
+	if (fd < 0)
+		err(1, "open");
+	close(fd);
+}
+
+static void fork_exec(void)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		execve(program, child_argv, child_envp);
+		_exit(1);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		err(1, "fork+exec");
+}
+
+static void connect_closed(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	if (fd < 0 ||
+	    connect(fd, (struct sockaddr *)&closed_port, sizeof(closed_port)) != -1 ||
+	    errno != ECONNREFUSED)
+		err(1, "connect");
+	close(fd);
+}
+
+static void pipe_byte(void)
+{
+	char byte = 0;
+
+	if (write(pipe_ends[1], &byte, 1) != 1 || read(pipe_ends[0], &byte, 1) != 1)
+		err(1, "pipe");
+}
+
+static const struct workload {
+	const char *name;
+	void (*once)(void);
+} workloads[] = {
+	{ "W1", getppid_once },
+	{ "W2", open_close },
+	{ "W3", fork_exec },
+	{ "W4", connect_closed },
+	{ "W5", pipe_byte },
+};
+
+static int64_t clock_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+static int64_t children_ns(void)
+{
+	struct rusage u;
+
+	getrusage(RUSAGE_CHILDREN, &u);
+	return (u.ru_utime.tv_sec + u.ru_stime.tv_sec) * 1000000000LL +
+	       (u.ru_utime.tv_usec + u.ru_stime.tv_usec) * 1000LL;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, long count)
+{
+	qsort(values, count, sizeof(*values), by_size);
+	return count % 2 ? values[count / 2] :
+	       (values[count / 2 - 1] + values[count / 2]) / 2;
+}
+
+static void run_batch(void (*once)(void), long operations, double *all, double *own)
+{
+	int64_t children = children_ns();
+	int64_t process = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	int64_t start = clock_ns(CLOCK_MONOTONIC);
+
+	for (long i = 0; i < operations; i++)
+		once();
+	*all = (double)(clock_ns(CLOCK_MONOTONIC) - start) / operations;
+	*own = (double)(clock_ns(CLOCK_PROCESS_CPUTIME_ID) - process +
+			children_ns() - children) / operations;
+}
+
+static void prepare(void)
+{
+	int fd = open("/tmp/bench", O_WRONLY | O_CREAT, 0644);
+
+	if (fd < 0 || pipe(pipe_ends))
+		err(1, "prepare");
+	close(fd);
+	closed_port.sin_family = AF_INET;
+	closed_port.sin_port = htons(9);
+	closed_port.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+}
+
+int main(int argc, char **argv)
+{
+	const struct workload *w = workloads;
+	long batches, operations, warmup;
+	double *all, *own;
+
+	if (argc != 5)
+		errx(2, "usage: workloads NAME BATCHES OPERATIONS WARMUP");
+	while (strcmp(w->name, argv[1]))
+		if (++w == workloads + sizeof(workloads) / sizeof(*workloads))
+			errx(2, "no workload %s", argv[1]);
+	batches = atol(argv[2]);
+	operations = atol(argv[3]);
+	warmup = atol(argv[4]);
+	all = calloc(batches, sizeof(*all));
+	own = calloc(batches, sizeof(*own));
+	if (batches < 1 || operations < 1 || !all || !own)
+		errx(2, "bad counts");
+	prepare();
+	for (long i = 0; i < warmup; i++)
+		run_batch(w->once, operations, all, own);
+	for (long i = 0; i < batches; i++)
+		run_batch(w->once, operations, all + i, own + i);
+	printf("%s %.3f %.3f\n", w->name, median(all, batches), median(own, batches));
+	return 0;
+}
