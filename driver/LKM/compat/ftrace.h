@@ -17,24 +17,33 @@
 
 #if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && \
 	LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
-#define KS_FTRACE
+#define KS_FTRACE_WORKS	true
 #define KS_FTRACE_FLAGS	0
 typedef struct ftrace_regs ks_ftrace_regs;
 #define ks_ftrace_argument(regs, n)	ftrace_regs_get_argument(regs, n)
 #elif defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && defined(CONFIG_X86_64)
-#define KS_FTRACE
+#define KS_FTRACE_WORKS	true
 #define KS_FTRACE_FLAGS	0
 typedef struct ftrace_regs ks_ftrace_regs;
 #define ks_ftrace_argument(fregs, n)	regs_get_kernel_argument(&(fregs)->regs, n)
 #elif defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) && \
 	LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
-#define KS_FTRACE
+#define KS_FTRACE_WORKS	true
 #define KS_FTRACE_FLAGS	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
 typedef struct pt_regs ks_ftrace_regs;
 #define ks_ftrace_argument(regs, n)	regs_get_kernel_argument(regs, n)
+#else
+#define KS_FTRACE_WORKS	false
+#define KS_FTRACE_FLAGS	0
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+typedef struct ftrace_regs ks_ftrace_regs;
+#else
+typedef struct pt_regs ks_ftrace_regs;
+#endif
+#define ks_ftrace_argument(regs, n)	0
 #endif
 
-#ifdef KS_FTRACE
+/* false: without arguments, a caller of no use. */
 static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs *regs)
 {
 	if (!regs)
@@ -45,6 +54,5 @@ static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs 
 	call->arg[3] = ks_ftrace_argument(regs, 3);
 	return true;
 }
-#endif
 
 #endif /* KS_COMPAT_FTRACE_H */

@@ -4,6 +4,7 @@
  */
 #include <linux/capability.h>
 #include <linux/miscdevice.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/poll.h>
 #include <linux/sched/signal.h>
@@ -88,6 +89,7 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 /* Whole records of one CPU; bytes copied, or what went wrong with the first. */
 static ssize_t device_read_ring(struct ks_ring *ring, char __user *buffer, size_t size)
 {
+	/* Pairs with ring_publish(). */
 	u64 head = smp_load_acquire(&ring->control->head);
 	u64 from = head - ks_ring_unread(ring);
 	const struct ksonde_header *header;

@@ -77,6 +77,7 @@ static void ring_publish(struct ks_ring *ring)
 		}
 		WRITE_ONCE(ring->published, head);
 		WRITE_ONCE(ring->control->oldest, oldest);
+		/* The reader's acquire sees whole records. */
 		smp_store_release(&ring->control->head, head);
 		barrier();
 		WRITE_ONCE(ring->nest, 0);

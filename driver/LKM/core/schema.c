@@ -135,9 +135,10 @@ static bool schema_event(struct ks_text *text, const struct ks_row *row, const c
 
 	if (row->context)
 		offset += sizeof(struct ks_context);
-	text_add(text, "%s\n{\"id\":%u,\"name\":\"%s\",\"profile\":\"%s\",\"context\":%s,\"size\":%u,\"doc\":\"%s\",\"fields\":",
-		 comma, row->id, row->name, row->profile, row->context ? "true" : "false",
-		 row->size, row->doc);
+	text_add(text, "%s\n{\"id\":%u,\"name\":\"%s\",\"profile\":\"%s\",", comma, row->id,
+		 row->name, row->profile);
+	text_add(text, "\"context\":%s,\"size\":%u,\"doc\":\"%s\",\"fields\":",
+		 row->context ? "true" : "false", row->size, row->doc);
 	offset = schema_fields(text, row->fields, offset);
 	text_add(text, "}");
 	return ALIGN(offset, 8) == row->size;
@@ -150,8 +151,9 @@ size_t ks_schema_write(char *buffer, size_t size)
 	size_t offset;
 	unsigned int i;
 
-	text_add(&text, "{\"abi\":%u,\"schema\":%u,\"driver\":\"%s\",\"header_size\":%zu,\n\"header\":",
+	text_add(&text, "{\"abi\":%u,\"schema\":%u,\"driver\":\"%s\",\"header_size\":%zu,",
 		 KSONDE_ABI, KSONDE_SCHEMA, KSONDE_VERSION, sizeof(struct ksonde_header));
+	text_add(&text, "\n\"header\":");
 	offset = schema_fields(&text, ks_fields_header, 0);
 	right &= offset == sizeof(struct ksonde_header);
 	text_add(&text, ",\n\"context\":");

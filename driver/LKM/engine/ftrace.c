@@ -6,12 +6,9 @@
 #include "../compat/ftrace.h"
 #include "mechanism.h"
 
-#ifdef KS_FTRACE
-
 struct ks_ftrace {
 	struct ks_attachment attachment;
 	struct ftrace_ops ops;
-	unsigned long address;
 };
 
 static void notrace ftrace_enter(unsigned long ip, unsigned long parent_ip,
@@ -30,10 +27,13 @@ static void notrace ftrace_enter(unsigned long ip, unsigned long parent_ip,
 static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
 			 struct ks_attachment **attachment)
 {
-	unsigned long address = ks_symbol(point->target);
 	struct ks_ftrace *ft;
+	unsigned long address;
 	int err;
 
+	if (!KS_FTRACE_WORKS)
+		return -EOPNOTSUPP;
+	address = ks_symbol(point->target);
 	if (!address)
 		return -ENOENT;
 	ft = kzalloc(sizeof(*ft), GFP_KERNEL);
@@ -41,7 +41,6 @@ static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
 		return -ENOMEM;
 	ft->attachment.hook = hook;
 	ft->attachment.point = point;
-	ft->address = address;
 	ft->ops.func = ftrace_enter;
 	ft->ops.flags = KS_FTRACE_FLAGS;
 	err = ftrace_set_filter_ip(&ft->ops, address, 0, 0);
@@ -72,24 +71,6 @@ static void ftrace_free(struct ks_attachment *attachment)
 {
 	kfree(container_of(attachment, struct ks_ftrace, attachment));
 }
-
-#else /* !KS_FTRACE */
-
-static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
-			 struct ks_attachment **attachment)
-{
-	return -EOPNOTSUPP;
-}
-
-static void ftrace_detach(struct ks_attachment *attachment)
-{
-}
-
-static void ftrace_free(struct ks_attachment *attachment)
-{
-}
-
-#endif
 
 const struct ks_mechanism ks_mech_ftrace = {
 	.name	= "ftrace",

@@ -24,6 +24,7 @@ static int kprobe_enter(struct kprobe *probe, struct pt_regs *regs)
 	ks_hook_leave(hook, token);
 	return 0;
 }
+
 NOKPROBE_SYMBOL(kprobe_enter);
 
 static int kprobe_attach(struct ks_hook *hook, const struct ks_point *point,

@@ -33,6 +33,7 @@ static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *
 	ks_hook_leave(hook, token);
 	return !wanted;
 }
+
 NOKPROBE_SYMBOL(kretprobe_enter);
 
 static int kretprobe_leave(struct kretprobe_instance *instance, struct pt_regs *regs)
@@ -52,6 +53,7 @@ static int kretprobe_leave(struct kretprobe_instance *instance, struct pt_regs *
 	ks_hook_releave(hook, token);
 	return 0;
 }
+
 NOKPROBE_SYMBOL(kretprobe_leave);
 
 static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,

@@ -34,5 +34,4 @@ extern const struct ks_mechanism ks_mech_sys_exit;
 /* syscall.c: the system call that current is in, as its caller asked for it. */
 void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs, long ret);
 
-
 #endif /* KS_MECHANISM_H */

@@ -52,6 +52,7 @@ static int syscall_leave(struct kretprobe_instance *instance, struct pt_regs *re
 	ks_hook_leave(attachment->hook, token);
 	return 0;
 }
+
 NOKPROBE_SYMBOL(syscall_leave);
 
 static int syscall_attach_symbol(struct ks_syscall_probes *sp, const char *prefix,

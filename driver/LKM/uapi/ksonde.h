@@ -35,7 +35,7 @@
 /* Flags of a record. */
 #define KSONDE_F_TRUNCATED	0x0001 /* a string or list was cut */
 #define KSONDE_F_COMPAT		0x0002 /* the task made a 32-bit system call */
-#define KSONDE_F_REREAD		0x0004 /* has bytes read from user memory after the kernel read them */
+#define KSONDE_F_REREAD		0x0004 /* user memory was read again, after the kernel */
 #define KSONDE_F_KTHREAD	0x0008 /* the task is a kernel thread */
 #define KSONDE_F_UNCACHED	0x0010 /* the process cache did not know the task */
 #define KSONDE_F_IRQ		0x0020 /* recorded in interrupt context: the task is a bystander */
@@ -50,9 +50,14 @@ struct ksonde_header {
 	__u16 flags;	/* KSONDE_F_* */
 	__u32 cpu;	/* CPU it was recorded on, and whose ring holds it */
 	__u32 hook;	/* index of the hook that recorded it (KSONDE_IOC_HOOK); ~0: none */
-	__u64 seq;	/* per CPU and session, from 0; what was lost used its numbers up; a LOST record has that of the next record */
+	/*
+	 * Per CPU and session, from 0.  What was lost used its numbers up; a LOST
+	 * record has that of the record behind it.
+	 */
+	__u64 seq;
 	__u64 time;	/* CLOCK_BOOTTIME, ns */
-	__u64 absent;	/* fields without a value: bit i for the i-th of the context, 32 + i of the event */
+	/* Fields without a value: bit i: the i-th of the context, 32 + i: of the event. */
+	__u64 absent;
 };
 
 /*
@@ -161,7 +166,7 @@ struct ksonde_hook_info {
 	__u64 timed_ns;		/* ns that those took */
 	__u8 name[32];		/* NUL-padded */
 	__u8 target[64];	/* what was taken: symbol or tracepoint, NUL-padded */
-	__u8 detail[512];	/* a sentence a candidate: taken, or why not; lines; NUL-padded */
+	__u8 detail[512];	/* a line a candidate: taken, or why not; NUL-padded */
 };
 
 /* SET_EVENTS: the events wanted; bit n of mask[n / 64].  EBUSY when started. */
@@ -174,7 +179,7 @@ struct ksonde_events {
 
 /* SET_FILTER: what not to record.  Takes effect at once. */
 #define KSONDE_FILTER_SKIP_TGID	0x1	/* nothing of process skip_tgid */
-#define KSONDE_FILTER_TREE	0x2	/* only of process tree_tgid and what it starts from now on */
+#define KSONDE_FILTER_TREE	0x2	/* only of tree_tgid and what it starts from now on */
 struct ksonde_filter {
 	__u32 size;
 	__u32 flags;		/* KSONDE_FILTER_* */
