@@ -43,6 +43,14 @@ def resolve(name: str | None = None) -> Kernel:
     return Kernel(version, home / "vmlinux", home / "root/lib/modules" / version, build)
 
 
+def running(release: str) -> Kernel:
+    """Return the running kernel, to build for; its headers are fetched when they are not installed."""
+    home = cache_dir() / "kernels" / release
+    with lock("kernels"):
+        build = _installed_headers(release) or _fetched_headers(release, home)
+    return Kernel(release, Path("/boot") / f"vmlinuz-{release}", Path("/lib/modules") / release, build)
+
+
 def headers(version: str) -> Path | None:
     """Return the installed headers of a kernel, None when there are none."""
     return _installed_headers(version)
@@ -101,6 +109,7 @@ def _fetched_headers(version: str, home: Path) -> Path:
     needed = output(["apt-cache", "show", "--no-all-versions", f"linux-headers-{version}"])
     if needed is None:
         raise ToolError(f"there are no headers for kernel {version}", f"apt-get install linux-headers-{version}")
+    (home / "root").mkdir(parents=True, exist_ok=True)
     packages = [f"linux-headers-{version}"]
     match = re.search(r"^Depends: (.*)$", needed, re.MULTILINE)
     for dependency in (match.group(1) if match else "").split(","):
@@ -117,8 +126,7 @@ def _fetched_headers(version: str, home: Path) -> Path:
 
 def _fetch_image(version: str, home: Path) -> None:
     root = home / "root"
-    shutil.rmtree(home, ignore_errors=True)
-    root.mkdir(parents=True)
+    root.mkdir(parents=True, exist_ok=True)
     say(f"fetching Debian's kernel {version} (70 MB)")
     _fetch([f"linux-image-{version}"], root)
     packed = next(iter(root.glob(f"boot/vmlinuz-{version}")), None)

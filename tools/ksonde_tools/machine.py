@@ -160,7 +160,7 @@ def _guest_files(task: Run) -> dict[str, str]:
     return {
         "start": (ROOT / "tools/guest/start").read_text(),
         "config": "".join(f"{name}={shlex.quote(value)}\n" for name, value in config.items()),
-        "command": "#!/bin/sh\n" + "\n".join(lines) + "\n",
+        "command": "#!/bin/sh\necho $$ >/run/ksonde/pid\n" + "\n".join(lines) + "\n",
     }
 
 
@@ -206,7 +206,7 @@ class _Pumps:
     def __init__(self, out: Sink, err: Sink) -> None:
         self.code: int | None = None
         self._said = b""
-        self._sinks: dict[str, Sink] = {"out": out, "err": err, "control": self._control}
+        self._sinks: dict[str, Sink] = {"out": out, "err": err, "control": self._control, "signal": _ignore}
         self._selector = selectors.DefaultSelector()
         self.far: dict[str, int] = {}
         self._sockets: list[socket.socket] = []
@@ -243,10 +243,18 @@ class _Pumps:
                     self._selector.unregister(near)
         return True
 
+    def interrupt(self) -> None:
+        """Have the guest's command interrupted, as from the keyboard."""
+        self._sockets[-2].send(b"INT\n")
+
     def close(self) -> None:
         for end in self._sockets:
             end.close()
         self._selector.close()
+
+
+def _ignore(data: bytes) -> None:
+    del data
 
 
 def _run_qemu(task: Run, initrd: Path, log: Path, pumps: _Pumps, until: float) -> int | None:
@@ -260,7 +268,12 @@ def _run_qemu(task: Run, initrd: Path, log: Path, pumps: _Pumps, until: float) -
         )  # fmt: skip
         pumps.started()
         try:
-            in_time = pumps.pump(until)
+            try:
+                in_time = pumps.pump(until)
+            except KeyboardInterrupt:
+                # The first one is the command's; the second one ends the machine.
+                pumps.interrupt()
+                in_time = pumps.pump(until)
             if in_time:
                 process.wait(timeout=10)
         finally:
