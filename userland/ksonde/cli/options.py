@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What several commands share: how an option is read and completed, and how events are chosen."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, Annotated, Optional
+
+import typer
+
+from ksonde import text
+from ksonde.errors import KsondeError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+#: The events of the stream itself: they come without being asked for.
+ALWAYS = ("lost", "session_state")
+
+
+class Profile(str, Enum):
+    """A named choice of events."""
+
+    DEFAULT = "default"
+    SANDBOX = "sandbox"
+
+
+def duration(value: str) -> float:
+    """An option's TIME in seconds."""
+    try:
+        return text.parse_duration(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def ring_bytes(value: str) -> int:
+    """An option's SIZE in bytes."""
+    try:
+        return text.parse_size(value)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+def complete_event(incomplete: str) -> list[str]:
+    """Names of events that begin so: the loaded module is asked."""
+    from ksonde.device import Device
+
+    try:
+        with Device() as device:
+            names = ["all", *device.schema().events]
+    except (KsondeError, OSError):
+        return []
+    return [name for name in names if name.startswith(incomplete)]
+
+
+def split(names: Iterable[str]) -> list[str]:
+    """The names of repeated and comma-separated options, each once."""
+    every = (name.strip() for value in names for name in value.split(","))
+    return list(dict.fromkeys(name for name in every if name))
+
+
+def chosen(names: Iterable[str], profile: Optional[Profile]) -> Optional[list[str]]:
+    """The events that a session is to be opened with; None: the driver's default.
+
+    Those of --event, with those of --profile; `all` is every event that there is.
+    """
+    wanted = split(names)
+    if not wanted and profile in (None, Profile.DEFAULT):
+        return None
+    if "all" in wanted or profile is not None:
+        from ksonde.device import Device
+
+        with Device() as device:
+            schema = device.schema()
+        if profile is not None:
+            wanted += schema.profile("S" if profile is Profile.SANDBOX else "D")
+        if "all" in wanted:
+            wanted += schema.events
+    return [name for name in dict.fromkeys(wanted) if name != "all" and name not in ALWAYS]
+
+
+#: Options that several commands have.
+EventOption = Annotated[
+    Optional[list[str]],
+    typer.Option(
+        "--event",
+        "-e",
+        metavar="NAME",
+        help="Only these events (repeat, or separate by commas); all: all that `ksonde schema` lists.",
+        autocompletion=complete_event,
+    ),
+]
+ProfileOption = Annotated[Optional[Profile], typer.Option(help="A set of events; adds to --event.")]
+RingOption = Annotated[
+    Optional[int],
+    typer.Option(parser=ring_bytes, metavar="SIZE", help="Ring of each CPU, a power of two; else 4M."),
+]
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]

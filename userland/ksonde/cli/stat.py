@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""ksonde stat: how many events, and whether any get lost."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from .options import EventOption, JsonOption, ProfileOption, RingOption, chosen, duration
+
+
+def stat(
+    seconds: Annotated[
+        Optional[float],
+        typer.Option("--for", parser=duration, metavar="TIME", help="How long to count; 5s if not given."),
+    ] = None,
+    event: EventOption = None,
+    profile: ProfileOption = None,
+    ring: RingOption = None,
+    read: Annotated[
+        bool, typer.Option(help="Read the rings; --no-read shows how they fill and when they drop.")
+    ] = True,
+    json: JsonOption = False,
+) -> None:
+    """Count events for some time: rates, drops by reason, how full the rings get.
+
+    Statistics belong to a session, so this is one of its own; Ctrl-C ends it early.
+    """
+    import ksonde
+    from ksonde.statistics import count
+    from ksonde.watching import Signals
+
+    events = chosen(event or (), profile)
+    with Signals() as signals, ksonde.open(events, ring_bytes=ring or 4 << 20) as session:
+        counted = count(session, seconds or 5.0, signals, read=read)
+    if json:
+        from dataclasses import asdict
+        from json import dumps
+
+        typer.echo(dumps(asdict(counted), indent=2))
+    else:
+        typer.echo(str(counted))

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""ksonde status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import exit  # noqa: A004
+from .options import JsonOption
+
+if TYPE_CHECKING:
+    from ksonde.device import Info
+    from ksonde.module import Status
+
+
+def status(json: JsonOption = False) -> int:
+    """Say whether the module is loaded, its version, and who uses it; exits with 3 when it is not loaded."""
+    import ksonde
+    from ksonde import module
+
+    found = module.status()
+    info, problem = None, ""
+    if found.loaded:
+        try:
+            with ksonde.Device() as device:
+                info = device.info()
+        except ksonde.KsondeError as error:
+            problem = f"{error}; {error.hint}" if error.hint else str(error)
+    if json:
+        from dataclasses import asdict
+        from json import dumps
+
+        driver = asdict(info) if info is not None else None
+        typer.echo(dumps({**asdict(found), "driver": driver, "problem": problem or None}, indent=2))
+    else:
+        typer.echo(_lines(found, info, problem))
+    return exit.OK if found.loaded else exit.NO_DEVICE
+
+
+def _lines(found: Status, info: Info | None, problem: str) -> str:
+    from ksonde.text import plural, printable, size
+
+    if not found.loaded:
+        return "not loaded; `ksonde load` loads the module, `ksonde doctor` says whether this machine can"
+    lines = [
+        f"loaded: version {printable(found.version) or 'unknown'}, {size(found.size)}, {found.state.lower()}"
+    ]
+    lines.append(
+        f"device: /dev/ksonde {found.device}" if found.device else "device: /dev/ksonde is not there"
+    )
+    if info is not None:
+        lines.append(f"protocol: ABI {info.abi}, schema {info.schema}, {plural(info.hooks, 'hook')}")
+        # This very look is a session, too.
+        lines.append(f"sessions: {max(info.sessions - 1, 0)} of {info.max_sessions}")
+        lines.append(
+            f"rings: {size(info.ring_min)} to {size(info.ring_max)} each, {plural(info.cpus, 'CPU')}"
+        )
+    if found.holders:
+        lines.append(f"readers: {', '.join(found.holders)}")
+    if found.parameters:
+        values = " ".join(f"{name}={printable(value)}" for name, value in found.parameters.items())
+        lines.append(f"parameters: {values}")
+    if problem:
+        lines.append(f"problem: {printable(problem)}")
+    return "\n".join(lines)

@@ -1,0 +1,14 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""ksonde unload."""
+
+from __future__ import annotations
+
+import typer
+
+
+def unload() -> None:
+    """Unload the module; refused while somebody has a session open."""
+    from ksonde import module
+
+    module.unload()
+    typer.echo("unloaded")

@@ -1,0 +1,362 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Can this machine build, sign and load the module, and what to do where it cannot."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Callable, Optional
+
+from ksonde import __version__
+from ksonde.machine import Machine
+from ksonde.module import built
+from ksonde.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+OK, WARN, FAIL = "ok", "warn", "fail"
+
+_ARCHITECTURES = ("x86_64", "aarch64", "riscv64")
+_SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#: Kernel options: what happens without them.
+_REQUIRED = {"MODULES": "no module can be loaded", "TRACEPOINTS": "processes cannot be told apart"}
+_WANTED = {
+    "KPROBES": "kprobe hooks cannot be armed",
+    "KRETPROBES": "results of calls are not seen by kretprobe hooks",
+    "FUNCTION_TRACER": "ftrace hooks fall back to kprobes",
+    "DYNAMIC_FTRACE": "ftrace hooks fall back to kprobes",
+    "KALLSYMS": "kernel symbols cannot be found",
+    "HAVE_SYSCALL_TRACEPOINTS": "system call hooks have one way less",
+    "IRQ_WORK": "readers are woken late",
+}
+_KEYS = ("/var/lib/dkms/mok.key", "/var/lib/shim-signed/mok/MOK.priv")
+
+
+@dataclass(frozen=True)
+class Check:
+    """A question and its answer.
+
+    Attributes:
+        name: what was looked at.
+        state: ok, warn or fail.
+        text: what was found.
+        hint: what to do about it; "" when nothing has to be done.
+    """
+
+    name: str
+    state: str
+    text: str
+    hint: str = ""
+
+
+def examine(machine: Optional[Machine] = None) -> list[Check]:
+    """All checks, in the order in which they matter."""
+    machine = machine or Machine()
+    checks: tuple[Callable[[Machine], Iterator[Check]], ...] = (
+        _kernel,
+        _switched_off,
+        _permission,
+        _modules,
+        _options,
+        _headers,
+        _compiler,
+        _make,
+        _lockdown,
+        _secure_boot,
+        _signatures,
+        _probes,
+        _loaded,
+    )
+    return [check for question in checks for check in question(machine)]
+
+
+def verdict(checks: list[Check]) -> str:
+    """One sentence over all."""
+    failed = [check.name for check in checks if check.state == FAIL]
+    if failed:
+        return f"this machine cannot run ksonde as it is: {', '.join(dict.fromkeys(failed))}"
+    warned = [check.name for check in checks if check.state == WARN]
+    return (
+        f"this machine can run ksonde; look at: {', '.join(dict.fromkeys(warned))}"
+        if warned
+        else "all is well"
+    )
+
+
+def _kernel(machine: Machine) -> Iterator[Check]:
+    what = f"{machine.release} on {machine.architecture}"
+    if machine.architecture not in _ARCHITECTURES:
+        known = ", ".join(_ARCHITECTURES)
+        yield Check("kernel", FAIL, what, f"ksonde knows {known}")
+        return
+    match = re.match(r"(\d+)\.(\d+)", machine.release)
+    if match is None or (int(match[1]), int(match[2])) < (5, 10):
+        yield Check("kernel", WARN, what, "ksonde is tested from kernel 5.10 on")
+    else:
+        yield Check("kernel", OK, what)
+
+
+def _switched_off(machine: Machine) -> Iterator[Check]:
+    if machine.switched_off():
+        yield Check(
+            "ksonde=off",
+            FAIL,
+            "the kernel was booted with it",
+            "remove it from the kernel command line and reboot",
+        )
+
+
+def _permission(machine: Machine) -> Iterator[Check]:
+    if not machine.in_initial_user_namespace():
+        yield Check("permission", FAIL, "this is a container's user namespace", "run it on the host itself")
+    elif not machine.may_load_modules():
+        yield Check(
+            "permission", WARN, "no CAP_SYS_MODULE", "load and unload as root, or let root load at boot"
+        )
+    else:
+        yield Check("permission", OK, "may load modules")
+
+
+def _modules(machine: Machine) -> Iterator[Check]:
+    if machine.read("/proc/modules") is None:
+        yield Check(
+            "modules",
+            FAIL,
+            "this kernel loads no modules (built without CONFIG_MODULES)",
+            "boot a distribution's kernel, or use a virtual machine: tools/watch does",
+        )
+    elif (machine.read("/proc/sys/kernel/modules_disabled") or "0").strip() != "0":
+        yield Check(
+            "modules",
+            FAIL,
+            "loading was switched off (kernel.modules_disabled)",
+            "reboot, and load before it is set",
+        )
+    else:
+        yield Check("modules", OK, "can be loaded")
+
+
+def _options(machine: Machine) -> Iterator[Check]:
+    config = machine.kernel_config()
+    if config is None:
+        where = f"/boot/config-{machine.release}, /proc/config.gz"
+        yield Check("kernel options", WARN, f"not to be found ({where})", "`modprobe configs` may bring them")
+        return
+    missing = [name for name in (*_REQUIRED, *_WANTED) if config.get(name) not in ("y", "m")]
+    for name in missing:
+        state = FAIL if name in _REQUIRED else WARN
+        effect = _REQUIRED.get(name) or _WANTED[name]
+        yield Check(
+            "kernel options", state, f"CONFIG_{name} is off: {effect}", "boot a kernel that has it on"
+        )
+    if not missing:
+        yield Check("kernel options", OK, ", ".join((*_REQUIRED, *_WANTED)).lower())
+
+
+def _headers(machine: Machine) -> Iterator[Check]:
+    build = f"/lib/modules/{machine.release}/build"
+    if machine.path(f"{build}/Makefile").is_file():
+        yield Check("headers", OK, build)
+    elif built(machine) is not None:
+        yield Check("headers", OK, "not there, and not needed: the module is built already")
+    else:
+        yield Check("headers", FAIL, f"none for {machine.release}", _install_headers(machine))
+
+
+def _install_headers(machine: Machine) -> str:
+    release = machine.release
+    likes = _distribution(machine)
+    if {"debian", "ubuntu"} & likes:
+        return f"apt install linux-headers-{release}; if there is none, upgrade the kernel and reboot"
+    if {"fedora", "rhel", "centos"} & likes:
+        return f"dnf install kernel-devel-{release}"
+    if {"suse", "opensuse"} & likes:
+        return "zypper install kernel-default-devel"
+    if "arch" in likes:
+        return "pacman -S linux-headers"
+    return "install the headers of the running kernel, as your distribution names them"
+
+
+def _distribution(machine: Machine) -> set[str]:
+    words: set[str] = set()
+    for line in (machine.read("/etc/os-release") or "").splitlines():
+        key, _, value = line.partition("=")
+        if key in ("ID", "ID_LIKE"):
+            words.update(value.strip('"').lower().split())
+    return words
+
+
+def _compiler(machine: Machine) -> Iterator[Check]:
+    config = machine.kernel_config() or {}
+    built_with = config.get("CC_VERSION_TEXT") or machine.read("/proc/version") or ""
+    kind = "clang" if "clang" in built_with and "gcc" not in built_with.split("clang")[0] else "gcc"
+    match = re.search(
+        rf"{kind}(?:-(\d+)| version (\d+)| \([^()]*(?:\([^()]*\))?[^()]*\) (\d+)|\D+(\d+)\.)", built_with
+    )
+    major = next((group for group in match.groups() if group), "") if match else ""
+    program = f"{kind}-{major}" if major else kind
+    install = (
+        f"apt install {program}" if {"debian", "ubuntu"} & _distribution(machine) else f"install {program}"
+    )
+    found = machine.find(program) if major else None
+    if found:
+        yield Check("compiler", OK, f"{found}, as the kernel was built with")
+        return
+    other = machine.find(kind)
+    if other is None:
+        state = WARN if built(machine) is not None else FAIL
+        yield Check("compiler", state, f"no {kind}; the kernel was built with {program}", install)
+        return
+    version = machine.run([other, "-dumpversion"]).stdout.strip().split(".")[0]
+    if major and version != major:
+        yield Check(
+            "compiler", WARN, f"{other} is version {version}, the kernel was built with {major}", install
+        )
+    else:
+        yield Check("compiler", OK, f"{other}, version {printable(version)}")
+
+
+def _make(machine: Machine) -> Iterator[Check]:
+    missing = [tool for tool in ("make", "ld") if machine.find(tool) is None]
+    if missing:
+        state = WARN if built(machine) is not None else FAIL
+        debian = {"debian", "ubuntu"} & _distribution(machine)
+        yield Check(
+            "make",
+            state,
+            f"no {', '.join(missing)}",
+            "apt install make binutils" if debian else "install them",
+        )
+    else:
+        yield Check("make", OK, str(machine.find("make")))
+    if machine.find("insmod") is None:
+        yield Check("kmod", WARN, "no insmod", "install kmod")
+
+
+def _lockdown(machine: Machine) -> Iterator[Check]:
+    state = machine.lockdown()
+    if state == "confidentiality":
+        yield Check(
+            "lockdown",
+            FAIL,
+            "confidentiality: the kernel allows no kprobes",
+            "boot with lockdown=integrity or without, with a signed module",
+        )
+    elif state == "integrity":
+        yield Check("lockdown", WARN, "integrity: signed modules only", "sign the module (see signature)")
+    else:
+        yield Check("lockdown", OK, state)
+
+
+def _secure_boot_on(machine: Machine) -> Optional[bool]:
+    variable = machine.read_bytes(_SECURE_BOOT)
+    if variable:
+        return variable[-1] == 1
+    if not machine.path("/sys/firmware/efi").is_dir():
+        return None
+    tool = machine.find("mokutil")
+    if tool is None:
+        return None
+    return "SecureBoot enabled" in machine.run([tool, "--sb-state"]).stdout
+
+
+def _secure_boot(machine: Machine) -> Iterator[Check]:
+    on = _secure_boot_on(machine)
+    if on:
+        yield Check(
+            "secure boot",
+            WARN,
+            "on: most distributions then take signed modules only",
+            "sign the module (see signature)",
+        )
+    elif on is None:
+        yield Check("secure boot", OK, "not there")
+    else:
+        yield Check("secure boot", OK, "off")
+
+
+def _signatures(machine: Machine) -> Iterator[Check]:
+    """Is a signature enforced, and if so, can one be made here."""
+    config = machine.kernel_config() or {}
+    enforce = (machine.read("/sys/module/module/parameters/sig_enforce") or "").strip() == "Y"
+    forced = config.get("MODULE_SIG_FORCE") == "y"
+    if not (enforce or forced or machine.lockdown() != "none"):
+        yield Check("signature", OK, "not needed")
+        return
+    key = next((path for path in _KEYS if machine.path(path).is_file()), None)
+    sign_file = f"/lib/modules/{machine.release}/build/scripts/sign-file"
+    if not machine.path(sign_file).is_file():
+        yield Check(
+            "signature", FAIL, f"needed, and there is no {sign_file}", "install the headers of this kernel"
+        )
+    elif key is None:
+        yield Check(
+            "signature",
+            FAIL,
+            "needed, and there is no key",
+            "make one (openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=ksonde/ -keyout mok.key "
+            "-outform DER -out mok.pub), enrol it (mokutil --import mok.pub; reboot), sign: "
+            f"{sign_file} sha256 mok.key mok.pub ksonde.ko",
+        )
+    else:
+        public = key.replace(".priv", ".der").replace(".key", ".pub")
+        yield Check(
+            "signature",
+            WARN,
+            f"needed; {key} can sign",
+            f"{sign_file} sha256 {key} {public} ksonde.ko; enrolled? mokutil --test-key {public}",
+        )
+
+
+def _probes(machine: Machine) -> Iterator[Check]:
+    """What switches probes off behind the module's back, or makes them hang."""
+    if (machine.read("/proc/sys/kernel/ftrace_enabled") or "1").strip() == "0":
+        yield Check(
+            "ftrace", WARN, "switched off: ftrace hooks stay silent", "sysctl kernel.ftrace_enabled=1"
+        )
+    if (machine.read("/sys/kernel/debug/kprobes/enabled") or "1").strip() == "0":
+        yield Check(
+            "kprobes",
+            WARN,
+            "switched off: kprobe hooks stay silent",
+            "echo 1 > /sys/kernel/debug/kprobes/enabled",
+        )
+    if (machine.read("/proc/sys/kernel/panic_on_warn") or "0").strip() != "0":
+        yield Check("panic", WARN, "any kernel warning stops this machine", "sysctl kernel.panic_on_warn=0")
+    others = {"hids_driver", "falco", "scap", "sysdig_probe", "lkrg", "p_lkrg"}
+    loaded = {line.split(" ", 1)[0] for line in (machine.read("/proc/modules") or "").splitlines()}
+    rivals = sorted(others & loaded)
+    if rivals:
+        yield Check(
+            "other sensors",
+            WARN,
+            f"{', '.join(rivals)} probes this kernel, too",
+            "each one costs; measure alone",
+        )
+
+
+def _loaded(machine: Machine) -> Iterator[Check]:
+    version = machine.module_version()
+    if version is None:
+        place = built(machine)
+        what = (
+            f"not loaded; built for this kernel: {place}"
+            if place
+            else "not loaded, not built for this kernel"
+        )
+        yield Check("module", OK, what, "" if place else "tools/watch builds it")
+        return
+    if version != __version__:
+        yield Check(
+            "module",
+            WARN,
+            f"version {printable(version) or 'unknown'} is loaded, this package is {__version__}",
+            "`ksonde unload`, then `ksonde load` of the module of this package",
+        )
+    else:
+        yield Check("module", OK, f"version {version} is loaded")
+    if not machine.path("/dev/ksonde").exists():
+        yield Check(
+            "device", FAIL, "there is no /dev/ksonde", "is devtmpfs mounted at /dev, or udev running?"
+        )

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Where records go: lines for people or JSON lines, to standard output or a file."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Optional
+
+from ksonde.render import Renderer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from ksonde.record import Record
+    from ksonde.schema import Schema
+
+#: Characters that an argument vector takes on a terminal.
+WIDTH = 300
+
+
+def wants_color(stream: IO[Any]) -> bool:
+    """Whether colours are welcome: a terminal, not a dumb one, and no NO_COLOR."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb" and stream.isatty()
+
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def json_line(record: Record) -> str:
+    """A record as one line of JSON; what is not UTF-8 survives as lone surrogates, escaped."""
+    return _encode(record.to_dict())
+
+
+class Output:
+    """Writes records as text, a batch at a time.
+
+    Args:
+        stream: takes the text.
+        renderer: makes the lines; None: JSON lines.
+        own: with session_state records.
+    """
+
+    def __init__(self, stream: IO[str], renderer: Optional[Renderer] = None, *, own: bool = False) -> None:
+        self._stream = stream
+        self._line = json_line if renderer is None else renderer.line
+        self._renderer = renderer
+        self._own = own
+
+    def write(self, records: Sequence[Record]) -> None:
+        """Write a batch and hand it on at once."""
+        if self._renderer is not None:
+            self._renderer.names.synchronise()
+        lines = [self._line(record) for record in records if self._own or record.event != "session_state"]
+        if lines:
+            self._stream.write("\n".join(lines) + "\n")
+            self._stream.flush()
+
+
+@contextmanager
+def open_output(
+    schema: Schema,
+    *,
+    path: Optional[str] = None,
+    as_json: bool = False,
+    color: Optional[bool] = None,
+    ancestry: bool = False,
+    verbose: bool = False,
+    own: bool = False,
+) -> Iterator[Output]:
+    """An Output to a file, or to standard output; color: None decides by what that is."""
+    with _file(path) if path else _standard() as stream:
+        if as_json:
+            yield Output(stream, own=own)
+            return
+        from ksonde.ancestry import Ancestry
+        from ksonde.enrich.interfaces import Interfaces
+
+        renderer = Renderer(
+            schema,
+            interfaces=Interfaces(),
+            ancestry=Ancestry() if ancestry else None,
+            color=wants_color(stream) if color is None else color,
+            width=WIDTH if stream.isatty() and not verbose else None,
+            verbose=verbose,
+        )
+        yield Output(stream, renderer, own=own)
+
+
+def _file(path: str) -> IO[str]:
+    return Path(path).open("w", encoding="utf-8", errors="backslashreplace")
+
+
+@contextmanager
+def _standard() -> Iterator[IO[str]]:
+    """Standard output, which can say everything and is not closed."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    yield sys.stdout

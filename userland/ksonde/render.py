@@ -1,0 +1,399 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Records as lines for people.
+
+A line is: local time, user, process, event, and a sentence.  An event that has no sentence here (a newer
+driver's) is shown field by field, as the schema describes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from ksonde import text, values
+from ksonde.values import join
+
+if TYPE_CHECKING:
+    from ksonde.ancestry import Ancestry
+    from ksonde.enrich.interfaces import Interfaces
+    from ksonde.record import Record
+    from ksonde.schema import Field, Schema
+
+_CODES = {
+    "execve": "32",
+    "connect": "36",
+    "create_file": "34",
+    "load_module": "35",
+    "update_cred": "33",
+    "fork": "2",
+    "exit": "2",
+    "lost": "1;97;41",
+    "dim": "2",
+    "bad": "31",
+    "alert": "1;33",
+    "strong": "1",
+    "ok": "32",
+    "warn": "33",
+    "fail": "1;31",
+}
+#: Events of the stream itself.
+PLAIN_EVENTS = ("lost", "session_state")
+_IRQ = 0x0020
+
+
+class Paint:
+    """Colours by ANSI sequences, or none."""
+
+    def __init__(self, on: bool = False) -> None:
+        self.on = on
+
+    def __call__(self, what: str, words: str) -> str:
+        """Words in the colour of what: an event's name, or dim, bad, alert, strong."""
+        code = _CODES.get(what) if self.on and words else None
+        return f"\x1b[{code}m{words}\x1b[0m" if code else words
+
+
+class Renderer:
+    """Makes lines of records.
+
+    Args:
+        schema: of the driver; None: events without a sentence show their name only.
+        names: what numbers are called.
+        interfaces: names of interfaces and network namespaces.
+        ancestry: shows the ancestors when given.
+        color: with ANSI colours.
+        width: characters that an argument vector may take; None: all of it.
+        verbose: with a second line of everything else that is known.
+    """
+
+    def __init__(
+        self,
+        schema: Optional[Schema] = None,
+        *,
+        names: Optional[values.Names] = None,
+        interfaces: Optional[Interfaces] = None,
+        ancestry: Optional[Ancestry] = None,
+        color: bool = False,
+        width: Optional[int] = None,
+        verbose: bool = False,
+    ) -> None:
+        by_id = schema.by_id if schema else {}
+        self.names = names or values.Names({number: event.name for number, event in by_id.items()})
+        self.paint = Paint(color)
+        self._schema = schema
+        self._interfaces = interfaces
+        self._ancestry = ancestry
+        self._width = width
+        self._verbose = verbose
+        self._pid_ns = _own_namespace("pid")
+        self._net_ns = _own_namespace("net")
+        self._sentences: dict[str, Callable[[Record], str]] = {
+            "connect": self._connect,
+            "execve": self._execve,
+            "exit": self._exit,
+            "create_file": self._create_file,
+            "load_module": self._load_module,
+            "update_cred": self._update_cred,
+            "fork": self._fork,
+            "lost": self._lost,
+            "session_state": self._session_state,
+        }
+
+    def line(self, record: Record) -> str:
+        """The record as one line without its end (two when verbose)."""
+        event = record.event
+        sentence = self._sentences.get(event, self._generic)(record)
+        if self._ancestry is not None:
+            self._ancestry.learn(record)
+            ancestors = self._ancestry.of(record)
+            if ancestors:
+                chain = "".join(f" <- {text.printable(one.comm)}[{one.tgid}]" for one in ancestors)
+                sentence += self.paint("dim", chain)
+        whole = " ".join(
+            (
+                self.paint("dim", self.names.clock(record.time)),
+                f"{self._user(record):<8}",
+                f"{self._process(record):<20}",
+                self.paint(event, f"{event:<11}"),
+                sentence,
+            )
+        )
+        if event == "session_state":
+            whole = self.paint("dim", whole)
+        if self._verbose:
+            whole += "\n" + self.paint("dim", "    " + self._everything(record))
+        return whole
+
+    # ------------------------------------------------------------- columns
+
+    def _user(self, record: Record) -> str:
+        uid, euid = get(record, "uid"), get(record, "euid")
+        if euid is None or euid == uid:
+            return self.names.user(uid)
+        return f"{self.names.user(uid)}->{self.names.user(euid)}"
+
+    def _process(self, record: Record) -> str:
+        tgid = get(record, "tgid")
+        if tgid is None:
+            return "-"
+        tid = get(record, "tid")
+        where = f"{tgid}" if tid in (None, tgid) else f"{tgid}/{tid}"
+        name = f"{text.printable(get(record, 'comm') or '?')}[{where}]"
+        pid_ns = get(record, "pid_ns")
+        if pid_ns is not None and self._pid_ns is not None and pid_ns != self._pid_ns:
+            name += f"@{text.printable(get(record, 'hostname') or '?')}"
+        return f"(irq) {name}" if record.flags & _IRQ else name
+
+    # ----------------------------------------------------------- sentences
+
+    def _execve(self, record: Record) -> str:
+        argv = get(record, "argv") or ()
+        filename = get(record, "filename") or get(record, "exe") or "?"
+        command = text.shorten(text.quote_all(argv) if argv else text.quote(filename), self._width)
+        result = get(record, "result") or 0
+        if result:
+            shown = command if argv and argv[0] == filename else f"{text.quote(filename)}: {command}"
+            return join([self.paint("strong", shown), self._failed(result), self._cwd(record)])
+        return join([self.paint("strong", command), *self._exec_notes(record, argv), self._cwd(record)])
+
+    def _exec_notes(self, record: Record, argv: tuple[str, ...]) -> list[str]:
+        paint, notes = self.paint, []
+        exe = get(record, "exe")
+        interpreter = get(record, "interpreter")
+        if interpreter:
+            notes.append(paint("dim", f"by {text.quote(interpreter)}"))
+        elif exe and (not argv or argv[0].lstrip("-").rpartition("/")[2] != exe.rpartition("/")[2]):
+            notes.append(paint("dim", f"is {text.quote(exe)}"))
+        if record.truncated:
+            count, size = get(record, "argc") or 0, get(record, "argv_bytes") or 0
+            notes.append(paint("alert", f"cut: {text.plural(count, 'argument')}, {text.size(size)}"))
+        marks = values.flag_names("elevation", get(record, "elevation"))
+        marks += [m for m in values.flag_names("exe_flags", get(record, "file_flags")) if m != "overlay"]
+        notes += [paint("alert", mark) for mark in marks]
+        for name in ("LD_PRELOAD", "LD_LIBRARY_PATH"):
+            value = get(record, name.lower())
+            if value is not None:
+                notes.append(paint("alert", f"{name}={text.quote(value)}"))
+        stdin = get(record, "stdin_target") or ""
+        if stdin.startswith("socket:"):
+            notes.append(paint("alert", "stdin is a socket"))
+        ssh = get(record, "ssh_connection")
+        if ssh:
+            notes.append(paint("dim", f"by ssh from {text.quote(ssh.split(' ')[0])}"))
+        return [*notes, self._socket_held(record)]
+
+    def _socket_held(self, record: Record) -> str:
+        if get(record, "socket_family") is None:
+            return ""
+        ends = [
+            address(get(record, f"socket_{side}_address"), get(record, f"socket_{side}_port"))
+            for side in ("local", "remote")
+        ]
+        holder = get(record, "socket_tgid")
+        whose = f" of {holder}" if holder is not None and holder != get(record, "tgid") else ""
+        return self.paint("dim", f"(socket {' -> '.join(end for end in ends if end)}{whose})")
+
+    def _cwd(self, record: Record) -> str:
+        cwd = get(record, "cwd")
+        return self.paint("dim", f"in {text.quote(cwd)}") if cwd is not None else ""
+
+    def _failed(self, result: int) -> str:
+        return self.paint("bad", f"failed: {values.error(result)}")
+
+    def _exit(self, record: Record) -> str:
+        number = get(record, "signal")
+        if number is not None:
+            core = ", core dumped" if get(record, "core_dumped") else ""
+            end = self.paint("bad", f"killed by {values.signal_name(number)}{core}")
+        else:
+            code = get(record, "code")
+            end = self.paint("bad", f"exited {code}") if code else f"exited {code}"
+        run_time, peak = get(record, "run_time"), get(record, "peak_rss")
+        if run_time is not None:
+            end += f" after {text.duration(run_time)}"
+        return end + (f", peak {text.size(peak)}" if peak is not None else "")
+
+    def _connect(self, record: Record) -> str:
+        family = get(record, "family")
+        remote = get(record, "remote_address")
+        if remote is not None:
+            scope = get(record, "scope_id")
+            to = address(remote, get(record, "remote_port"), self._interface(scope) if scope else "")
+            what = _transport(get(record, "type"), get(record, "protocol"))
+            local = self._local(record)
+            route = join([what, local, "->", self.paint("strong", to)])
+        elif get(record, "path") is not None:
+            route = f"unix -> {self.paint('strong', unix_path(record.path))}"
+        elif family == 0:
+            route = "disconnected"
+        else:
+            route = values.family(family) if family is not None else "?"
+        return join([route, self._outcome(record), self._namespace(record)])
+
+    def _outcome(self, record: Record) -> str:
+        if get(record, "in_progress"):
+            return self.paint("dim", "under way")
+        result = get(record, "result")
+        return self._failed(result) if result else ""
+
+    def _local(self, record: Record) -> str:
+        local, port = get(record, "local_address"), get(record, "local_port")
+        if local is None or (not port and local in ("0.0.0.0", "::")):
+            return ""
+        name = self._interfaces.of_address(local) if self._interfaces is not None else None
+        return address(local, port) + (self.paint("dim", f" ({text.printable(name)})") if name else "")
+
+    def _interface(self, index: int) -> str:
+        name = self._interfaces.name(index) if self._interfaces is not None else None
+        return text.printable(name) if name else str(index)
+
+    def _namespace(self, record: Record) -> str:
+        inode = get(record, "net_ns")
+        if inode is None or inode == self._net_ns or self._interfaces is None:
+            return ""
+        name = self._interfaces.namespace(inode)
+        return self.paint("dim", f"in network namespace {text.printable(name) if name else inode}")
+
+    def _create_file(self, record: Record) -> str:
+        path, mode = get(record, "path"), get(record, "mode")
+        fs_id = get(record, "fs_id")
+        notes = [
+            f"mode {mode & 0o7777:04o}" if mode is not None else "",
+            f"on {text.quote(fs_id)}" if fs_id else "",
+            "(path inside its file system)" if get(record, "mount_known") == 0 else "",
+        ]
+        shown = text.quote(path) if path is not None else "?"
+        return join([self.paint("strong", shown), self.paint("dim", join(notes)), self._socket_held(record)])
+
+    def _load_module(self, record: Record) -> str:
+        name, file = get(record, "name"), get(record, "file")
+        what = self.paint("strong", text.quote(name) if name is not None else "a module")
+        source = f"from {text.quote(file)}" if file is not None else ""
+        result = get(record, "result")
+        if result:
+            return join([what, source, self._failed(result), self._cwd(record)])
+        notes = values.taints(get(record, "taints") or 0)
+        if get(record, "signature") == 1:
+            notes.append("signed")
+        size = get(record, "size")
+        return join(
+            [
+                what,
+                source,
+                text.size(size) if size is not None else "",
+                self.paint("alert", ", ".join(notes)),
+                self._cwd(record),
+            ]
+        )
+
+    def _update_cred(self, record: Record) -> str:
+        parts = [
+            *self._ids(record, "user", "uid", self.names.user),
+            *self._ids(record, "group", "gid", self.names.group),
+        ]
+        gains: dict[str, list[str]] = {}
+        for kind in ("permitted", "effective", "inheritable", "ambient", "bounding"):
+            old, new = get(record, f"old_cap_{kind}"), get(record, f"new_cap_{kind}")
+            if old is not None and new is not None and new & ~old:
+                full = values.capabilities(new) == "all"
+                gains.setdefault("all" if full else values.capabilities(new & ~old), []).append(kind)
+        parts += [f"capabilities +{caps} ({', '.join(kinds)})" for caps, kinds in gains.items()]
+        old_ns, new_ns = get(record, "old_user_ns"), get(record, "new_user_ns")
+        if old_ns != new_ns:
+            parts.append(f"user namespace {old_ns}->{new_ns}")
+        return self.paint("strong", "; ".join(parts) or "no change")
+
+    def _ids(self, record: Record, all_of: str, kind: str, name: Callable[[Any], str]) -> list[str]:
+        changes: dict[str, list[str]] = {}
+        for prefix in ("", "e", "s", "fs"):
+            old, new = get(record, f"old_{prefix}{kind}"), get(record, f"new_{prefix}{kind}")
+            if old != new:
+                changes.setdefault(f"{name(old)}->{name(new)}", []).append(prefix + kind)
+        return [f"{all_of if len(ids) == 4 else '/'.join(ids)} {change}" for change, ids in changes.items()]
+
+    def _fork(self, record: Record) -> str:
+        child, inside = get(record, "child_tgid"), get(record, "child_ns_pid")
+        new = [kind for kind in ("mnt", "pid", "net", "user") if get(record, f"new_{kind}_ns") is not None]
+        return join(
+            [
+                f"child {child}",
+                f"({inside} in its namespace)" if inside not in (None, child) else "",
+                self.paint("alert", f"new {', '.join(new)} namespace" if new else ""),
+            ]
+        )
+
+    def _lost(self, record: Record) -> str:
+        count = get(record, "count") or 0
+        event = get(record, "lost_event")
+        reason = values.enum_name("drop_reason", get(record, "reason"))
+        first, last = get(record, "first_time"), get(record, "last_time")
+        span = f", {self.names.clock(first)} to {self.names.clock(last)}" if first and last else ""
+        name = self.names.event(event) if event else ""
+        kind = join([name, "record" if count == 1 else "records"])
+        why = values.DROP_REASONS.get(reason, reason)
+        return self.paint("lost", f"LOST {count:,} {kind}: {why} (CPU {record.cpu}{span})")
+
+    def _session_state(self, record: Record) -> str:
+        what = values.enum_name("session_change", get(record, "what"))
+        hook, detail = get(record, "hook_name"), get(record, "detail")
+        mechanism = get(record, "mechanism")
+        by = f"by {values.enum_name('mechanism', mechanism)}" if mechanism else ""
+        words = join([what, text.quote(hook) if hook else "", by])
+        lines = [text.printable(line) for line in (detail or "").splitlines() if line.strip()]
+        return words + (f": {'; '.join(lines)}" if lines else "")
+
+    # ------------------------------------------------------------- generic
+
+    def _fields(self, record: Record) -> tuple[Field, ...]:
+        event = self._schema.by_id.get(record.id) if self._schema else None
+        return event.fields if event else ()
+
+    def _generic(self, record: Record) -> str:
+        return self._pairs(record, self._fields(record))
+
+    def _everything(self, record: Record) -> str:
+        context = self._schema.context if self._schema and get(record, "tgid") is not None else ()
+        return self._pairs(record, (*context, *self._fields(record)))
+
+    def _pairs(self, record: Record, fields: tuple[Field, ...]) -> str:
+        pairs = ((field, get(record, field.attribute)) for field in fields)
+        return join(
+            f"{text.printable(field.name)}={self.names.value(value, field.format)}"
+            for field, value in pairs
+            if value is not None
+        )
+
+
+def get(record: Record, name: str) -> Any:
+    """A field that an older driver may not have: None then."""
+    return getattr(record, name, None)
+
+
+def address(host: Optional[str], port: Optional[int], scope: str = "") -> str:
+    """host:port, [host%scope]:port; "" without a host."""
+    if host is None:
+        return ""
+    host = text.printable(host) + (f"%{scope}" if scope else "")
+    if ":" in host:
+        host = f"[{host}]"
+    return host if port is None else f"{host}:{port}"
+
+
+def unix_path(path: str) -> str:
+    """A UNIX socket's address: a path, or @name for an abstract one."""
+    if not path:
+        return "(unnamed)"
+    return "@" + text.quote(path[1:]) if path[0] == "\0" else text.quote(path)
+
+
+def _transport(kind: Optional[int], protocol: Optional[int]) -> str:
+    if not protocol:
+        return {1: "tcp", 2: "udp"}.get(kind or 0, "ip")
+    return values.enum_name("ipproto", protocol)
+
+
+def _own_namespace(kind: str) -> Optional[int]:
+    try:
+        return Path(f"/proc/self/ns/{kind}").stat().st_ino
+    except OSError:
+        return None

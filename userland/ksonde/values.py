@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""One value as text, by the format that the schema gives its field."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Any, Callable, Optional
+
+from ksonde import text
+from ksonde.enrich.users import Users
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+CAPABILITIES = (
+    "chown dac_override dac_read_search fowner fsetid kill setgid setuid setpcap linux_immutable "
+    "net_bind_service net_broadcast net_admin net_raw ipc_lock ipc_owner sys_module sys_rawio sys_chroot "
+    "sys_ptrace sys_pacct sys_admin sys_boot sys_nice sys_resource sys_time sys_tty_config mknod lease "
+    "audit_write audit_control setfcap mac_override mac_admin syslog wake_alarm block_suspend audit_read "
+    "perfmon bpf checkpoint_restore"
+).split()
+
+_BITS: dict[str, dict[int, str]] = {
+    "exe_flags": {1: "tmpfs", 2: "memfd", 4: "overlay-upper", 8: "deleted", 16: "overlay"},
+    "elevation": {1: "set-user-ID", 2: "set-group-ID", 4: "file-capabilities"},
+    "clone_flags": {
+        0x00000080: "NEWTIME",
+        0x00000100: "VM",
+        0x00000200: "FS",
+        0x00000400: "FILES",
+        0x00000800: "SIGHAND",
+        0x00001000: "PIDFD",
+        0x00002000: "PTRACE",
+        0x00004000: "VFORK",
+        0x00008000: "PARENT",
+        0x00010000: "THREAD",
+        0x00020000: "NEWNS",
+        0x00040000: "SYSVSEM",
+        0x00080000: "SETTLS",
+        0x00100000: "PARENT_SETTID",
+        0x00200000: "CHILD_CLEARTID",
+        0x00400000: "DETACHED",
+        0x00800000: "UNTRACED",
+        0x01000000: "CHILD_SETTID",
+        0x02000000: "NEWCGROUP",
+        0x04000000: "NEWUTS",
+        0x08000000: "NEWIPC",
+        0x10000000: "NEWUSER",
+        0x20000000: "NEWPID",
+        0x40000000: "NEWNET",
+        0x80000000: "IO",
+        0x100000000: "CLEAR_SIGHAND",
+        0x200000000: "INTO_CGROUP",
+    },
+}
+TAINTS = {
+    0: "proprietary",
+    1: "forced load",
+    10: "staging",
+    12: "out of tree",
+    13: "unsigned",
+    15: "live patch",
+    18: "test",
+}
+_ENUMS: dict[str, dict[int, str]] = {
+    "bool": {0: "no", 1: "yes"},
+    "socktype": {1: "stream", 2: "dgram", 3: "raw", 4: "rdm", 5: "seqpacket", 6: "dccp", 10: "packet"},
+    "ipproto": {
+        0: "ip",
+        1: "icmp",
+        2: "igmp",
+        6: "tcp",
+        17: "udp",
+        33: "dccp",
+        58: "icmpv6",
+        132: "sctp",
+        136: "udplite",
+        255: "raw",
+        262: "mptcp",
+    },
+    "module_stage": {1: "loading", 2: "failed"},
+    "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed"},
+    "session_change": {
+        1: "started",
+        2: "hook armed",
+        3: "hook degraded",
+        4: "hook unavailable",
+        5: "filter changed",
+        6: "stopped",
+    },
+    "mechanism": {
+        0: "none",
+        1: "tracepoint",
+        2: "ftrace",
+        3: "kprobe",
+        4: "kretprobe",
+        5: "syscall",
+        6: "sys_exit",
+    },
+}
+DROP_REASONS: dict[str, str] = {
+    "full": "the ring was full",
+    "nested": "too many probes nested on one CPU",
+    "overwritten": "newer records overwrote them",
+    "missed": "the mechanism had no free instance",
+}
+
+
+def bits(value: int, names: Mapping[int, str], separator: str = ",") -> str:
+    """The names of the bits that are set; what has no name in hexadecimal."""
+    known = [name for bit, name in names.items() if value & bit]
+    rest = value & ~sum(names)
+    return separator.join([*known, *([f"{rest:#x}"] if rest else [])])
+
+
+def capabilities(value: int) -> str:
+    """A capability set in short: none, all, all but a few, or the names."""
+    everything = (1 << len(CAPABILITIES)) - 1
+    if not value:
+        return "none"
+    if value & everything == everything:
+        return "all"
+    missing = [name for bit, name in enumerate(CAPABILITIES) if not value >> bit & 1]
+    if len(missing) <= 5:
+        return "all-" + "-".join(missing)
+    return bits(value, {1 << bit: name for bit, name in enumerate(CAPABILITIES)}, "+")
+
+
+def taints(value: int) -> list[str]:
+    """What a module's taint bits mean."""
+    return [name for bit, name in TAINTS.items() if value >> bit & 1]
+
+
+def error(value: int) -> str:
+    """A result: ok, or the name of the errno value and what it means."""
+    if value == 0:
+        return "ok"
+    if value > 0:
+        return str(value)
+    name = errno.errorcode.get(-value)
+    return f"{name} ({os.strerror(-value)})" if name else f"error {-value}"
+
+
+def signal_name(number: int) -> str:
+    """SIGKILL for 9."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def family(number: int) -> str:
+    """Name of an address family in lower case: inet for 2."""
+    try:
+        return socket.AddressFamily(number).name[3:].lower()
+    except ValueError:
+        return f"family-{number}"
+
+
+def device(value: int) -> str:
+    """major:minor."""
+    return f"{value >> 20}:{value & 0xFFFFF}"
+
+
+class Names:
+    """What numbers are called on this machine, looked up once: users, groups, events, moments.
+
+    Args:
+        events: names of the events by id.
+    """
+
+    def __init__(self, events: Optional[Mapping[int, str]] = None) -> None:
+        self._events = dict(events or {})
+        self._users = Users()
+        self._offset = 0
+        self.synchronise()
+
+    def synchronise(self) -> None:
+        """Take anew what the wall clock says (it may be set while we run)."""
+        self._offset = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+    def wall(self, boottime: int) -> float:
+        """Seconds since the epoch of a moment on the kernel's boot clock."""
+        return (boottime + self._offset) / 1e9
+
+    def clock(self, boottime: int) -> str:
+        """The local time of day, in milliseconds."""
+        moment = boottime + self._offset
+        return f"{time.strftime('%H:%M:%S', time.localtime(moment // 10**9))}.{moment // 10**6 % 1000:03d}"
+
+    def date(self, nanoseconds: int) -> str:
+        """Local date and time of nanoseconds since the epoch."""
+        try:
+            return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(nanoseconds // 10**9))
+        except (OverflowError, ValueError, OSError):
+            return str(nanoseconds)
+
+    def user(self, uid: Optional[int]) -> str:
+        """Name of a user, the number if it has none."""
+        if uid is None:
+            return "-"
+        return text.printable(self._users.user(uid) or str(uid))
+
+    def group(self, gid: Optional[int]) -> str:
+        """Name of a group, the number if it has none."""
+        if gid is None:
+            return "-"
+        return text.printable(self._users.group(gid) or str(gid))
+
+    def event(self, number: int) -> str:
+        """Name of an event, the number if it has none."""
+        return self._events.get(number, str(number))
+
+    def value(self, value: Any, form: str = "") -> str:
+        """Any field's value as one line of text that is safe to print."""
+        if value is None:
+            return "-"
+        if isinstance(value, str):
+            return text.quote(value)
+        if isinstance(value, bytes):
+            return value.hex()
+        if isinstance(value, (list, tuple)):
+            return "[" + " ".join(self._element(item) for item in value) + "]"
+        if isinstance(value, int):
+            return self._number(value, form)
+        return text.printable(str(value))
+
+    def _element(self, item: Any) -> str:
+        if hasattr(item, "tgid") and hasattr(item, "comm"):
+            return f"{text.printable(item.comm)}[{item.tgid}]"
+        return self.value(item)
+
+    def _number(self, value: int, form: str) -> str:
+        if form in _ENUMS:
+            return _ENUMS[form].get(value, str(value))
+        if form in _BITS:
+            return bits(value, _BITS[form]) or "none"
+        convert = self._converters().get(form)
+        return str(value) if convert is None else convert(value)
+
+    def _converters(self) -> dict[str, Callable[[int], str]]:
+        return {
+            "uid": self.user,
+            "gid": self.group,
+            "event": self.event,
+            "boottime": self.clock,
+            "realtime": self.date,
+            "caps": capabilities,
+            "errno": error,
+            "signal": signal_name,
+            "af": family,
+            "dev": device,
+            "ns": str,
+            "bytes": text.size,
+            "oct": "{:#o}".format,
+            "hex": "{:#x}".format,
+        }
+
+
+def enum_name(form: str, value: Optional[int]) -> str:
+    """The word for a number of an enumeration such as mechanism or drop_reason."""
+    return "-" if value is None else _ENUMS[form].get(value, str(value))
+
+
+def flag_names(form: str, value: Optional[int]) -> list[str]:
+    """The words for the bits of a set such as exe_flags."""
+    return bits(value, _BITS[form]).split(",") if value else []
+
+
+def join(parts: Iterable[str], separator: str = " ") -> str:
+    """The parts that are not empty."""
+    return separator.join(part for part in parts if part)
