@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """A driver in memory: the schema text that the module serves, and records as it would write them.
 
-The schema is made from the rows of driver/LKM/events/*.def, by the rules of C (natural alignment); records are
-laid out by hand with the struct module, so that neither shares code with what is tested.
+The schema is made from the rows of driver/LKM/events/*.def, by the rules of C (natural alignment); records
+are laid out by hand with the struct module, so that neither shares code with what is tested.
 
     text = schema_text()
     raw = build_record(text, "connect", {"family": 2, "remote_port": 80}, {"tgid": 42, "exe": "/bin/nc"})

@@ -1,20 +1,44 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The device node: what the driver is, its hooks, its schema."""
+"""The device node: what the driver is, its hooks, its schema; and waiting for the node."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import ctypes
+import errno
+import time
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import node as _node
+from . import uapi
+from .errors import DeviceMissing, DriverError, UdevMissing, VersionMismatch
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from .schema import Schema
 
+__all__ = ["Device", "HookInfo", "Info", "wait_for_device"]
+
 
 @dataclass(frozen=True)
 class Info:
-    """What a driver is (KSONDE_IOC_INFO)."""
+    """What a driver is (KSONDE_IOC_INFO).
+
+    Attributes:
+        abi: KSONDE_ABI of the driver.
+        schema: KSONDE_SCHEMA of the driver.
+        cpus: possible CPUs: as many rings per session.
+        page_size: bytes.
+        sessions: open now, the one that asks included.
+        max_sessions: the most that can be.
+        hooks: rows of the hook table.
+        ring_min, ring_max: bytes a CPU.
+        cache_bytes: of the process cache, while a session is started.
+        cache_misses: tasks that it did not know, since load.
+        version: of the module.
+    """
 
     abi: int
     schema: int
@@ -32,7 +56,22 @@ class Info:
 
 @dataclass(frozen=True)
 class HookInfo:
-    """A row of the driver's hook table (KSONDE_IOC_HOOK)."""
+    """A row of the driver's hook table (KSONDE_IOC_HOOK).
+
+    Attributes:
+        index: its number, record.hook of what it records.
+        name: of the hook.
+        event: the event that it records, None for bookkeeping.
+        state: idle (nobody wants it), armed, degraded (by a later candidate), unavailable.
+        mechanism: none, tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit.
+        target: symbol or tracepoint taken.
+        users: sessions that want it.
+        hits: since load.
+        missed: hits that the mechanism could not deliver.
+        timed_hits: of hits, how many were timed.
+        timed_ns: nanoseconds that those took.
+        detail: a sentence a candidate: taken, or why not.
+    """
 
     index: int
     name: str
@@ -49,32 +88,105 @@ class HookInfo:
 
 
 class Device:
-    """An open device node; a context manager."""
+    """An open device node; a context manager.  To the driver it is a session, though it records nothing.
 
-    path: str
+    Args:
+        path: of the node.
+        check: False: a driver of another ABI is taken as well, to be asked for its info().
 
-    def __init__(self, path: str = "/dev/ksonde") -> None:
-        raise NotImplementedError
+    Raises:
+        DeviceMissing, PermissionRefused, TooManySessions: from opening.
+        VersionMismatch: the driver has another ABI.
+    """
+
+    def __init__(self, path: str = "/dev/ksonde", *, check: bool = True) -> None:
+        self.path = path
+        self.node = _node.Node(path)
+        self._schema: Schema | None = None
+        try:
+            info = self.info()
+            if check and info.abi != uapi.ABI:
+                raise VersionMismatch(info.abi, uapi.ABI, info.version)
+        except BaseException:
+            self.close()
+            raise
 
     def info(self) -> Info:
         """What the driver is."""
-        raise NotImplementedError
+        try:
+            answer = self.ask(uapi.Ioctl.INFO, uapi.Info)
+        except DriverError as error:
+            if error.errno in (errno.ENOTTY, errno.EINVAL):
+                raise DeviceMissing(
+                    self.path, f"{self.path} is not ksonde's device", "remove it, then load the module again"
+                ) from error
+            raise
+        return Info(**{**_members(answer, Info), "version": _text(answer.version)})
 
     def hooks(self) -> list[HookInfo]:
         """All hooks, in the order of the driver's table."""
-        raise NotImplementedError
+        schema = self.schema()
+        hooks: list[HookInfo] = []
+        while True:
+            try:
+                row = self.ask(uapi.Ioctl.HOOK, uapi.HookInfo, index=len(hooks))
+            except DriverError as error:
+                if error.errno == errno.ENOENT:
+                    return hooks
+                raise
+            event = schema.by_id.get(row.event)
+            values = {
+                **_members(row, HookInfo),
+                "event": event.name if event is not None else None,
+                "state": _name(uapi.HookState, row.state),
+                "mechanism": _name(uapi.Mechanism, row.mechanism),
+                "name": _text(row.name),
+                "target": _text(row.target),
+                "detail": _text(row.detail).splitlines(),
+            }
+            hooks.append(HookInfo(**values))
 
     def schema(self) -> Schema:
-        """The driver's schema, read once."""
-        raise NotImplementedError
+        """The driver's schema; read once.
+
+        Raises:
+            BadSchema, SchemaTooNew, VersionMismatch: from Schema.parse().
+        """
+        if self._schema is None:
+            from .schema import Schema
+
+            self._schema = Schema.parse(self.schema_text())
+        return self._schema
+
+    def schema_text(self) -> bytes:
+        """The text of the schema as the driver serves it (JSON)."""
+        size = 0
+        while True:
+            buffer = (ctypes.c_char * max(size, 1))()
+            argument = uapi.pack(uapi.SchemaText, length=size, buffer=ctypes.addressof(buffer))
+            try:
+                self.node.ioctl(uapi.Ioctl.SCHEMA, argument)
+            except DriverError as error:
+                needed = uapi.SchemaText.parse(bytes(argument)).needed
+                if error.errno != errno.ENOSPC or needed <= size:
+                    raise
+                size = needed
+            else:
+                return buffer.raw[: uapi.SchemaText.parse(bytes(argument)).length]
+
+    def ask(self, request: uapi.Ioctl, struct: Any, **values: Any) -> Any:
+        """Do an ioctl whose argument is struct, filled with values; what the driver made of it."""
+        argument = uapi.pack(struct, **values)
+        self.node.ioctl(request, argument)
+        return struct.parse(bytes(argument))
 
     def fileno(self) -> int:
         """The file descriptor."""
-        raise NotImplementedError
+        return self.node.fileno()
 
     def close(self) -> None:
         """Close the file; may be called again."""
-        raise NotImplementedError
+        self.node.close()
 
     def __enter__(self) -> Device:
         return self
@@ -86,5 +198,60 @@ class Device:
 
 
 def wait_for_device(path: str = "/dev/ksonde", timeout: float | None = None, *, present: bool = True) -> bool:
-    """Wait until the node is there (or, present=False, gone); False: it took longer than timeout seconds."""
-    raise NotImplementedError
+    """Wait until the node is there (present=False: is gone).
+
+    Args:
+        path: of the node.
+        timeout: seconds; None: for ever.
+        present: what to wait for.
+
+    Returns:
+        False when it took longer than timeout.
+
+    Raises:
+        UdevMissing: devices cannot be watched here.
+    """
+    if Path(path).exists() == present:
+        return True
+    deadline = None if timeout is None else time.monotonic() + timeout
+    monitor = _monitor()
+    while Path(path).exists() != present:
+        # A second at most: the path may lie where no event tells of it.
+        left = 1.0 if deadline is None else min(1.0, deadline - time.monotonic())
+        if left <= 0:
+            return False
+        monitor.poll(left)
+    return True
+
+
+def _monitor() -> Any:
+    """A started monitor of misc devices: of udev's events, which come after its rules, or else the kernel's."""
+    source = "udev" if Path("/run/udev/control").exists() else "kernel"
+    try:
+        from pyudev import Context, Monitor
+
+        monitor = Monitor.from_netlink(Context(), source=source)
+        monitor.filter_by("misc")
+        monitor.start()
+    except (ImportError, OSError) as error:
+        raise UdevMissing(str(error)) from error
+    return monitor
+
+
+def _members(container: Any, target: Any) -> dict[str, Any]:
+    """What container and the dataclass target have in common."""
+    names = [member.name for member in fields(target)]
+    return {name: container[name] for name in names if name in container}
+
+
+def _text(data: bytes) -> str:
+    """NUL-padded text of the driver."""
+    return data.split(b"\0", 1)[0].decode("utf-8", "replace")
+
+
+def _name(kind: Any, value: int) -> str:
+    """Name of an enum's value; "state 7" for one that this package does not know."""
+    try:
+        return str(kind(value).name).lower()
+    except ValueError:
+        return f"{kind.__name__} {value}"
