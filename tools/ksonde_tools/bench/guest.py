@@ -13,9 +13,12 @@ import stat
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
+
+from ksonde_tools.common import ToolError
 
 QEMU = "qemu-system-x86_64"
 MACHINE = "-accel tcg -icount shift=0,sleep=off -smp 1 -cpu max -nic none -m 1G".split()
@@ -25,25 +28,16 @@ COMMAND_LINE = (
     "console=ttyS0 quiet panic=-1 panic_on_warn=1 oops=panic mitigations=off nokaslr clearcpuid=112,297,580"
 )
 
-# What of Python's library and of the virtual environment the reader does not need.
-_SKIP_LIBRARY = re.compile(
-    r"test|idlelib|tkinter|turtledemo|lib2to3|ensurepip|pydoc_data|site-packages|dist-packages|config-.*"
+# What of Python's library the reader does not need.
+_SKIP = re.compile(
+    r"test|idlelib|tkinter|turtledemo|lib2to3|ensurepip|pydoc_data|site-packages|dist-packages|config-.*|.*\.a"
 )
-_SKIP_PACKAGES = re.compile(
-    r"pip|setuptools|pkg_resources|_distutils_hack|mypy|mypyc|pytest|_pytest|hypothesis|ruff|coverage|codespell|"
-    r"virtme|pygments|.*__mypyc.*|.*\.pth$"
-)
-_SKIP_NOTHING = re.compile(r"(?!)")
-
-
-class GuestFailed(Exception):
-    """The guest did not do what it should; its console's end is the message."""
 
 
 class Initramfs:
     """Writes a cpio archive of the "newc" kind, file by file."""
 
-    def __init__(self, out: BinaryIO) -> None:
+    def __init__(self, out: IO[bytes]) -> None:
         self._out = out
         self._inode = 0
         self._known: set[str] = set()
@@ -76,18 +70,36 @@ class Initramfs:
         self._write("TRAILER!!!", 0, b"", 0)
 
 
-def _files(root: Path, skip: re.Pattern[str]) -> Iterator[Path]:
-    """Files below root, but for top-level names that are skipped."""
-    for top in sorted(root.iterdir()):
-        if skip.fullmatch(top.name):
+def _library() -> dict[Path, str]:
+    """Python's own files, and the paths that they get."""
+    root = Path(sysconfig.get_path("stdlib"))
+    tops = [top for top in root.iterdir() if not _SKIP.fullmatch(top.name)]
+    files = [path for top in tops for path in (top.rglob("*") if top.is_dir() else [top])]
+    return {path: str(path) for path in sorted(files) if path.is_file()}
+
+
+def _packages(name: str, seen: set[str]) -> dict[Path, str]:
+    """The files of what an installed distribution requires, itself apart, and their paths in the guest."""
+    files: dict[Path, str] = {}
+    for requirement in metadata.requires(name) or []:
+        found = re.match(r"[A-Za-z0-9._-]+", requirement)
+        required = found[0].lower() if found else ""
+        if "extra ==" in requirement or required in seen:
             continue
-        if top.is_dir():
-            yield from sorted(p for p in top.rglob("*") if p.is_file())
-        elif top.is_file():
-            yield top
+        seen.add(required)
+        try:
+            distribution = metadata.distribution(required)
+        except metadata.PackageNotFoundError:  # of another platform or Python
+            continue
+        for entry in distribution.files or []:
+            path = Path(str(distribution.locate_file(entry)))
+            if ".." not in entry.parts and path.is_file():
+                files[path] = f"/site/{entry}"
+        files.update(_packages(required, seen))
+    return files
 
 
-def _libraries(binaries: list[Path]) -> set[Path]:
+def _linked(binaries: Iterable[Path]) -> set[Path]:
     """Shared libraries that they are linked with, the loader included."""
     found: set[Path] = set()
     for binary in binaries:
@@ -97,23 +109,14 @@ def _libraries(binaries: list[Path]) -> set[Path]:
 
 
 def add_python(archive: Initramfs, userland: Path) -> str:
-    """This interpreter with its library, its packages and ksonde; the shell words that start it."""
+    """Add Python, ksonde and what that requires; return the shell words that start it."""
     interpreter = Path(sys.executable).resolve()
-    library = Path(sysconfig.get_path("stdlib"))
-    packages = Path(sysconfig.get_path("purelib"))
-    binaries = [interpreter]
-    for root, skip, at in (
-        (library, _SKIP_LIBRARY, str(library)),
-        (packages, _SKIP_PACKAGES, "/site"),
-        (userland, _SKIP_NOTHING, "/userland"),
-    ):
-        for path in _files(root, skip):
-            archive.copy(path, f"{at}/{path.relative_to(root)}")
-            if ".so" in path.name:
-                binaries.append(path)
-    archive.copy(interpreter)
-    for path in _libraries(binaries):
-        archive.copy(path)
+    files = {interpreter: str(interpreter), **_library(), **_packages("ksonde", set())}
+    files.update({path: f"/userland/{path.relative_to(userland)}" for path in userland.rglob("*.py")})
+    for path in _linked(path for path in files if path == interpreter or ".so" in path.suffixes):
+        files[path] = str(path)
+    for path, name in files.items():
+        archive.copy(path, name)
     return f"PYTHONPATH=/userland:/site {interpreter} -S"
 
 
@@ -133,6 +136,6 @@ def boot(kernel: Path, initramfs: Path, *, timeout: float, extra: tuple[str, ...
         for line in qemu.stdout:
             yield line.rstrip()
     if qemu.returncode == 124:
-        raise GuestFailed(f"the guest did not end within {timeout:.0f} s")
+        raise ToolError(f"the guest did not end within {timeout:.0f} s")
     if qemu.returncode != 0:
-        raise GuestFailed(f"{QEMU} ended with {qemu.returncode}")
+        raise ToolError(f"{QEMU} ended with {qemu.returncode}")

@@ -169,8 +169,10 @@ int main(int argc, char **argv)
 	prepare();
 	for (long i = 0; i < warmup; i++)
 		run_batch(w->once, operations, all, own);
+	asm volatile("nopl 0x6b736f01(%rax)"); /* marks of profile.c */
 	for (long i = 0; i < batches; i++)
 		run_batch(w->once, operations, all + i, own + i);
+	asm volatile("nopl 0x6b736f02(%rax)");
 	printf("%s %.3f %.3f\n", w->name, median(all, batches), median(own, batches));
 	return 0;
 }
