@@ -225,7 +225,7 @@ def wait_for_device(path: str = "/dev/ksonde", timeout: float | None = None, *, 
 
 
 def _monitor() -> Any:
-    """A started monitor of misc devices: of udev's events, which come after its rules, or else the kernel's."""
+    """A started monitor of misc devices: udev's events, which come after its rules, or the kernel's."""
     source = "udev" if Path("/run/udev/control").exists() else "kernel"
     try:
         from pyudev import Context, Monitor

@@ -37,8 +37,8 @@ _by_time = attrgetter("time")
 class Stats:
     """Sums of a session since its start, LOST records apart.
 
-    produced = delivered + dropped["full"] + dropped["nested"] + dropped["missed"]; what was overwritten had been
-    delivered before.
+    produced = delivered + dropped["full"] + dropped["nested"] + dropped["missed"]; what was overwritten had
+    been delivered before.
 
     Attributes:
         started: it records.
@@ -111,10 +111,10 @@ class _Decoded:
 
 
 class Session:
-    """An open session; a context manager, and an iterator over its records.  Arguments and errors: ksonde.open().
+    """An open session; a context manager, and iterable.  Arguments and errors: ksonde.open().
 
-    An exception that comes from outside (KeyboardInterrupt) costs no record: what was not handed out yet comes
-    with the next read().
+    An exception from outside (KeyboardInterrupt) costs no record: what was not handed out yet comes with the
+    next read(), or the next loop.
 
     Attributes:
         device: the device, to be asked for schema, hooks and versions.
@@ -266,6 +266,8 @@ class Session:
             Busy: it records already.
             NoSuchProcess: the process to follow has ended.
         """
+        if self._started:
+            raise Busy("the session records already", "stop() it first")
         self._unmap()
         try:
             self.device.node.ioctl(uapi.Ioctl.START)
@@ -293,8 +295,7 @@ class Session:
         """End the session: the driver disarms what nobody else wants.  May be called again."""
         self._unmap()
         self._started = False
-        if hasattr(self, "device"):
-            self.device.close()
+        self.device.close()
 
     @property
     def started(self) -> bool:
@@ -390,11 +391,11 @@ class Session:
         except DriverError as error:
             if error.errno != errno.EINVAL:
                 raise
+            what = f"{self._ring_bytes} bytes with watermark {watermark} and latency {latency} s"
+            limits = f"a power of two from {self._info.ring_min} to {self._info.ring_max}"
             raise KsondeError(
-                f"the driver takes no ring of {self._ring_bytes} bytes with watermark {watermark} and latency"
-                f" {latency} s",
-                f"bytes: a power of two from {self._info.ring_min} to {self._info.ring_max}; watermark: at most"
-                " that; latency: at most 1 s",
+                f"the driver takes no ring of {what}",
+                f"bytes: {limits}; watermark: at most that; latency: at most 1 s",
             ) from error
 
     def _set_filter(self) -> None:
