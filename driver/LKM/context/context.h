@@ -16,7 +16,7 @@ struct path;
 struct sock;
 struct task_struct;
 
-/* process.c: the cache of processes, and the context block. */
+/* process.c: the processes there are. */
 
 /* Fills the cache from the tasks there are; may sleep.  -ENOMEM. */
 int ks_process_start(void);
@@ -40,18 +40,23 @@ u32 ks_process_trees(void);
 int ks_process_follow(u32 tgid, u32 session);
 void ks_process_unfollow(u32 session);
 
-/* Fills the context block and its strings; called by ks_record_begin(). */
-void ks_context_fill(struct ks_record *record, struct ks_context *context);
-
 /* The process identity of a task: start of its thread group, CLOCK_BOOTTIME ns. */
 u64 ks_process_start_time(const struct task_struct *task);
+/* Appends the executable of the current process to its context block. */
+void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref,
+			u64 start_time);
+
+/* identity.c: the context block. */
+
+/* Fills the context block and its strings; called by ks_record_begin(). */
+void ks_context_fill(struct ks_record *record, struct ks_context *context);
 
 /* Appends the ancestors of the current process to a list. */
 void ks_context_ancestors(struct ks_record *record, struct ksonde_ref *ref);
 
 /* path.c */
 
-int ks_path_init(void);
+void ks_path_init(void);
 /* Appends an absolute path; false: absent. */
 bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref,
 		 const struct path *path);
@@ -60,6 +65,41 @@ bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd);
 bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
 /* To a buffer of size bytes: the begin inside it, or NULL. */
 char *ks_path_format(const struct path *path, char *buffer, size_t size);
+
+/* user.c: memory of the current process; what is paged out is not there. */
+
+/* Bytes copied, fewer than length where a page is missing. */
+size_t ks_user_copy(void *to, unsigned long from, size_t length);
+/* Appends the string at address; false: absent. */
+bool ks_user_string(struct ks_record *record, struct ksonde_ref *ref,
+		    unsigned long address);
+/* Appends length bytes at address, at most KSONDE_VECTOR_MAX. */
+void ks_user_block(struct ks_record *record, struct ksonde_ref *ref,
+		   unsigned long address, size_t length);
+
+struct ks_vector {
+	u32 count;
+	u32 bytes;
+	bool whole;	/* all elements were counted */
+};
+
+/* Appends what an array of pointers to strings points to, at most KSONDE_VECTOR_MAX. */
+bool ks_user_vector(struct ks_record *record, struct ksonde_ref *ref,
+		    unsigned long address, bool compat, struct ks_vector *out);
+
+enum {
+	KS_SSH_CONNECTION,
+	KS_LD_PRELOAD,
+	KS_LD_LIBRARY_PATH,
+	KS_VARIABLES
+};
+
+/* User addresses of the variables' values, 0 where there is none. */
+void ks_user_environment(struct ks_record *record, unsigned long begin,
+			 unsigned long end, unsigned long value[KS_VARIABLES]);
+/* The same in an array of pointers to variables. */
+void ks_user_environment_array(unsigned long address, bool compat,
+			       unsigned long value[KS_VARIABLES]);
 
 /* socket.c */
 

@@ -10,6 +10,7 @@
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <asm/setup.h>
+#include "../context/context.h"
 #include "../engine/hook.h"
 #include "device.h"
 
@@ -49,6 +50,7 @@ static int __init ksonde_init(void)
 	err = ks_engine_init();
 	if (err)
 		return err;
+	ks_path_init();
 	err = ks_ioctl_init();
 	if (err)
 		goto err_engine;

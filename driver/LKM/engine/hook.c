@@ -16,9 +16,6 @@ static char *prefer = "";
 module_param(prefer, charp, 0444);
 MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit");
 
-#define KS_HOOK(name) extern struct ks_hook ks_hook_##name;
-#include "../hooks/table.h"
-#undef KS_HOOK
 #define KS_HOOK(name) &ks_hook_##name,
 struct ks_hook * const ks_hooks[] = {
 #include "../hooks/table.h"

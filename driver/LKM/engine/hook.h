@@ -89,6 +89,10 @@ struct ks_hook {
 /* The most that hooks/table.h may name. */
 #define KS_HOOKS_MAX	64
 
+#define KS_HOOK(name) extern struct ks_hook ks_hook_##name;
+#include "../hooks/table.h"
+#undef KS_HOOK
+
 /* All hooks, in the order of hooks/table.h; ends with NULL. */
 extern struct ks_hook * const ks_hooks[];
 

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * <linux/module.h>
+ * v6.4, ac3b43283923 ("module: replace module_layout with module_memory").
+ * CONFIG_MODULE_SIG may be off.
+ */
+#ifndef KS_COMPAT_MODULE_H
+#define KS_COMPAT_MODULE_H
+
+#include <linux/module.h>
+#include <linux/version.h>
+
+/* Bytes in memory, those of the init sections too. */
+static inline u64 ks_module_size(const struct module *mod)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	u64 size = 0;
+	int type;
+
+	for (type = 0; type < MOD_MEM_NUM_TYPES; type++)
+		size += mod->mem[type].size;
+	return size;
+#else
+	return (u64)mod->core_layout.size + mod->init_layout.size;
+#endif
+}
+
+/* false: this kernel does not check. */
+static inline bool ks_module_signature(const struct module *mod, bool *valid)
+{
+#ifdef CONFIG_MODULE_SIG
+	*valid = mod->sig_ok;
+	return true;
+#else
+	return false;
+#endif
+}
+
+#endif /* KS_COMPAT_MODULE_H */

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * <asm/unistd.h>, <asm/syscall.h>: system calls as the caller's ABI numbers
+ * them.  The 32-bit numbers are to be had by name on x86 only.
+ */
+#ifndef KS_COMPAT_UNISTD_H
+#define KS_COMPAT_UNISTD_H
+
+#include <linux/sched/task_stack.h>
+#include <asm/syscall.h>
+#include "syscall.h"
+
+#if defined(CONFIG_X86_64)
+#define KS_COMPAT_NR_EXECVEAT		__NR_ia32_execveat
+#define KS_COMPAT_NR_FINIT_MODULE	__NR_ia32_finit_module
+#elif defined(CONFIG_ARM64)
+#define KS_COMPAT_NR_EXECVEAT		387
+#define KS_COMPAT_NR_FINIT_MODULE	379
+#else
+#define KS_COMPAT_NR_EXECVEAT		__NR_execveat
+#define KS_COMPAT_NR_FINIT_MODULE	__NR_finit_module
+#endif
+
+static inline bool ks_is_execveat(int nr, bool compat)
+{
+	return nr == (compat ? KS_COMPAT_NR_EXECVEAT : __NR_execveat);
+}
+
+static inline bool ks_is_finit_module(int nr, bool compat)
+{
+	return nr == (compat ? KS_COMPAT_NR_FINIT_MODULE : __NR_finit_module);
+}
+
+/* The system call that the current task is in. */
+static inline int ks_current_syscall(unsigned long arg[6])
+{
+	struct pt_regs *regs = task_pt_regs(current);
+
+	syscall_get_arguments(current, regs, arg);
+	return syscall_get_nr(current, regs);
+}
+
+#endif /* KS_COMPAT_UNISTD_H */

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Absolute paths, from the root of the mount namespace that the file's mount
+ * is in: a task in a chroot is told apart from one outside of it.  A deleted
+ * file has the path that it had, without d_path()'s " (deleted)", which a name
+ * can end with as well; what never had a path (pipes, sockets, memfd) is
+ * written as d_path() and /proc/PID/fd do.
+ */
+#include <linux/dcache.h>
+#include <linux/err.h>
+#include <linux/fs_struct.h>
+#include <linux/limits.h>
+#include <linux/mount.h>
+#include <linux/sched.h>
+#include "../compat/file.h"
+#include "../compat/fs_struct.h"
+#include "../compat/preempt.h"
+#include "../engine/hook.h"
+#include "context.h"
+
+/* Not exported; the same since v4.2. */
+static char *(*absolute_path)(const struct path *path, char *buffer, int size);
+
+void ks_path_init(void)
+{
+	absolute_path = (void *)ks_symbol("d_absolute_path");
+}
+
+/* As d_path() asks. */
+static bool has_made_up_name(const struct path *path)
+{
+	const struct dentry *dentry = path->dentry;
+
+	return dentry->d_op && dentry->d_op->d_dname &&
+	       (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root);
+}
+
+static char *path_format(const struct path *path, char *buffer, size_t size)
+{
+	char *begin = ERR_PTR(-ENOENT);
+
+	/* Whatever was interrupted may hold the locks of the dentry cache. */
+	if (ks_in_interrupt())
+		return begin;
+	if (absolute_path && !has_made_up_name(path))
+		begin = absolute_path(path, buffer, size);
+	if (IS_ERR(begin) && PTR_ERR(begin) != -ENAMETOOLONG)
+		begin = d_path(path, buffer, size);
+	return begin;
+}
+
+char *ks_path_format(const struct path *path, char *buffer, size_t size)
+{
+	char *begin = path_format(path, buffer, size);
+
+	return IS_ERR(begin) ? NULL : begin;
+}
+
+bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
+{
+	size_t size = KSONDE_STRING_MAX + 1, used;
+	char *room = ks_record_room(record, &size);
+	char *begin;
+
+	if (!room || size < 2) {
+		ks_record_flag(record, KSONDE_F_TRUNCATED);
+		return false;
+	}
+	room[0] = '\0';
+	begin = path_format(path, room, size);
+	if (!IS_ERR(begin)) {
+		used = strnlen(begin, room + size - begin);
+		memmove(room, begin, used);
+	} else if (PTR_ERR(begin) == -ENAMETOOLONG) {
+		/* Since v5.15 what fits of the path's end is there. */
+		ks_record_flag(record, KSONDE_F_TRUNCATED);
+		used = strnlen(room, size);
+	} else {
+		return false;
+	}
+	if (used)
+		ks_record_keep(record, ref, room, used);
+	return used;
+}
+
+bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
+{
+	struct files_struct *files = current->files;
+	struct file __rcu **slot;
+	struct file *file = NULL;
+	bool known = false;
+
+	if (!files || fd < 0)
+		return false;
+	rcu_read_lock();
+	slot = ks_fd_slot(files, fd);
+	if (slot)
+		file = ks_get_file_rcu(slot);
+	if (file) {
+		known = ks_path_put(record, ref, &file->f_path);
+		fput(file);
+	}
+	rcu_read_unlock();
+	return known;
+}
+
+bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref)
+{
+	struct fs_struct *fs = current->fs;
+	bool known = false;
+	struct path path;
+
+	if (!fs)
+		return false;
+	rcu_read_lock();
+	if (ks_fs_path(fs, &fs->pwd, &path))
+		known = ks_path_put(record, ref, &path);
+	rcu_read_unlock();
+	return known;
+}

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The processes there are: what each was executed from, and whose tree it is
+ * in.  Filled by a walk, kept by the hooks of fork, exec and exit.
+ */
+#include <linux/fs.h>
+#include <linux/percpu.h>
+#include <linux/pid.h>
+#include <linux/pid_namespace.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include "../compat/file.h"
+#include "../compat/sched.h"
+#include "cache.h"
+#include "context.h"
+
+static DEFINE_PER_CPU(u64, cache_misses);
+
+static void entry_format_exe(struct ks_entry *entry, const struct path *exe)
+{
+	char *begin = ks_path_format(exe, entry->exe, sizeof(entry->exe));
+
+	entry->exe_length = 0;
+	entry->flags = ENTRY_EXE_LONG;
+	if (!begin)
+		return;
+	entry->flags = 0;
+	entry->exe_length = strlen(begin);
+	memmove(entry->exe, begin, entry->exe_length);
+}
+
+static struct file *process_exe_file(struct task_struct *leader)
+{
+	struct file *file = NULL;
+	struct task_struct *task;
+
+	/* The leader may be gone while other threads live. */
+	for_each_thread(leader, task) {
+		task_lock(task);
+		if (task->mm)
+			file = ks_get_exe_file(task->mm);
+		task_unlock(task);
+		if (file)
+			break;
+	}
+	return file;
+}
+
+/* Adds a process that was there before; what the probes know is newer. */
+static void process_add(struct task_struct *leader)
+{
+	struct ks_entry entry = { .flags = ENTRY_NO_EXE };
+	struct file *file = NULL;
+
+	entry.start_time = ks_process_start_time(leader);
+	if (!(leader->flags & PF_KTHREAD)) {
+		entry.flags = ENTRY_EXE_LONG;
+		file = process_exe_file(leader);
+	}
+	if (file) {
+		entry_format_exe(&entry, &file->f_path);
+		fput(file);
+	}
+	ks_cache_add(leader->tgid, &entry, &leader->signal->live);
+}
+
+int ks_process_start(void)
+{
+	struct task_struct *leader;
+	int err;
+
+	err = ks_cache_create();
+	if (err)
+		return err;
+	/* A fork that this walk does not see does see the table. */
+	smp_mb();
+	rcu_read_lock();
+	for_each_process(leader)
+		process_add(leader);
+	rcu_read_unlock();
+	return 0;
+}
+
+void ks_process_stop(void)
+{
+	ks_cache_destroy();
+}
+
+u64 ks_process_cache_bytes(void)
+{
+	return ks_cache_bytes();
+}
+
+u64 ks_process_cache_misses(void)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(cache_misses, cpu));
+	return sum;
+}
+
+u64 ks_process_start_time(const struct task_struct *task)
+{
+	return ks_start_boottime(task->group_leader);
+}
+
+/* current forks; child does not run yet. */
+void ks_process_forked(struct task_struct *child)
+{
+	struct ks_entry entry = {};
+	struct file *file;
+
+	if (ks_cache_read(current->tgid, ks_process_start_time(current), &entry, entry.exe) < 0) {
+		entry.flags = ENTRY_NO_EXE;
+		entry.trees = 0;
+		file = child->mm ? ks_get_exe_file(child->mm) : NULL;
+		if (file) {
+			entry_format_exe(&entry, &file->f_path);
+			fput(file);
+		}
+	}
+	entry.start_time = ks_process_start_time(child);
+	entry.died = 0;
+	ks_cache_set(child->tgid, &entry, false);
+}
+
+void ks_process_executed(struct task_struct *task, const struct path *exe)
+{
+	struct ks_entry entry = {};
+
+	entry.start_time = ks_process_start_time(task);
+	entry_format_exe(&entry, exe);
+	ks_cache_set(task->tgid, &entry, true);
+}
+
+/*
+ * The two last threads may both find that none lives.  The first one marks
+ * the entry, which stays a while: the record of the exit still wants the
+ * executable, and the second thread must find the mark.
+ */
+bool ks_process_exited(struct task_struct *task)
+{
+	struct ks_entry entry = { .flags = ENTRY_EXE_LONG };
+
+	if (atomic_read(&task->signal->live))
+		return false;
+	entry.start_time = ks_process_start_time(task);
+	return ks_cache_end(task->tgid, &entry);
+}
+
+u32 ks_process_trees(void)
+{
+	struct ks_entry head;
+
+	if (ks_cache_read(current->tgid, ks_process_start_time(current), &head, NULL) < 0)
+		return 0;
+	return head.trees;
+}
+
+int ks_process_follow(u32 tgid, u32 session)
+{
+	struct task_struct *leader;
+	int err = -ESRCH;
+
+	rcu_read_lock();
+	leader = pid_task(find_pid_ns(tgid, &init_pid_ns), PIDTYPE_TGID);
+	if (leader) {
+		process_add(leader);
+		if (ks_cache_follow(tgid, session))
+			err = 0;
+	}
+	rcu_read_unlock();
+	return err;
+}
+
+void ks_process_unfollow(u32 session)
+{
+	ks_cache_unfollow(session);
+}
+
+static void exe_put_slow(struct ks_record *record, struct ksonde_ref *ref)
+{
+	struct file *file = current->mm ? ks_get_exe_file(current->mm) : NULL;
+
+	if (!file || !ks_path_put(record, ref, &file->f_path))
+		ks_absent_context(record, exe);
+	if (file)
+		fput(file);
+}
+
+void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref, u64 start_time)
+{
+	size_t length = KS_EXE_MAX;
+	char *room = ks_record_room(record, &length);
+	struct ks_entry head;
+
+	if (!room || length < KS_EXE_MAX) {
+		ks_absent_context(record, exe);
+	} else if (ks_cache_read(current->tgid, start_time, &head, room) < 0) {
+		this_cpu_inc(cache_misses);
+		ks_record_flag(record, KSONDE_F_UNCACHED);
+		exe_put_slow(record, ref);
+	} else if (head.flags & ENTRY_EXE_LONG) {
+		exe_put_slow(record, ref);
+	} else if (head.flags & ENTRY_NO_EXE) {
+		ks_absent_context(record, exe);
+	} else {
+		ks_record_keep(record, ref, room, head.exe_length);
+	}
+}

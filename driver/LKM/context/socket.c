@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sockets: their addresses, and the first one that a process or one of its
+ * ancestors holds, which tells where a remote shell comes from.
+ */
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include "../compat/file.h"
+#include "../compat/net.h"
+#include "context.h"
+
+bool ks_socket_describe(struct sock *sk, struct ks_socket *out)
+{
+	struct inet_sock *inet = inet_sk(sk);
+	__be32 local;
+
+	memset(out, 0, sizeof(*out));
+	out->family = READ_ONCE(sk->sk_family);
+	if (out->family == AF_INET) {
+		local = READ_ONCE(inet->inet_rcv_saddr) ?: READ_ONCE(inet->inet_saddr);
+		memcpy(out->local_address, &local, sizeof(local));
+		memcpy(out->remote_address, &inet->inet_daddr, sizeof(inet->inet_daddr));
+	} else if (out->family != AF_INET6 ||
+		   !ks_sock_ipv6(sk, out->local_address, out->remote_address)) {
+		return false;
+	}
+	out->local_port = ntohs(READ_ONCE(inet->inet_sport));
+	out->remote_port = ntohs(READ_ONCE(inet->inet_dport));
+	/* A raw socket is connected without a port. */
+	out->connected = out->remote_port || READ_ONCE(sk->sk_state) == TCP_ESTABLISHED;
+	return true;
+}
+
+static bool describe_slot(struct file __rcu **slot, struct ks_socket *out)
+{
+	struct file *file = rcu_dereference(*slot);
+	struct socket *sock;
+	bool known = false;
+
+	/* A look without a reference, to take few of them. */
+	if (!file || !ks_sock_from_file(file))
+		return false;
+	file = ks_get_file_rcu(slot);
+	if (!file)
+		return false;
+	sock = ks_sock_from_file(file);
+	if (sock && sock->sk)
+		known = ks_socket_describe(sock->sk, out);
+	fput(file);
+	return known;
+}
+
+/* Among the first 64 descriptors.  Under rcu_read_lock(). */
+static bool files_first(struct files_struct *files, struct ks_socket *out)
+{
+	struct fdtable *table = rcu_dereference_raw(files->fdt);
+	unsigned long open = READ_ONCE(table->open_fds[0]);
+	unsigned int fd;
+
+	for (; open; open &= open - 1) {
+		fd = __ffs(open);
+		if (fd < table->max_fds && describe_slot(&table->fd[fd], out))
+			return true;
+	}
+	return false;
+}
+
+static bool ancestor_first(struct task_struct *task, struct ks_socket *out)
+{
+	bool known = false;
+
+	/* The lock keeps its table; whoever has it now is not waited for. */
+	if (!spin_trylock(&task->alloc_lock))
+		return false;
+	if (task->files)
+		known = files_first(task->files, out);
+	spin_unlock(&task->alloc_lock);
+	return known;
+}
+
+bool ks_socket_first(bool ancestors, struct ks_socket *out)
+{
+	struct task_struct *task = current;
+	bool known;
+	int i;
+
+	rcu_read_lock();
+	known = task->files && files_first(task->files, out);
+	for (i = 0; ancestors && !known && i < KSONDE_ANCESTORS_MAX; i++) {
+		task = rcu_dereference(task->real_parent);
+		if (task->tgid <= 1)
+			break;
+		known = ancestor_first(task, out);
+	}
+	if (known) {
+		out->tgid = task->tgid;
+		out->start_time = ks_process_start_time(task);
+	}
+	rcu_read_unlock();
+	return known;
+}

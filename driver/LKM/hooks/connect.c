@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A socket is connected, by whatever call: connect, socketcall, 32-bit ones
+ * and io_uring all come here.  Only the kernel's copy of the address is looked
+ * at.  The caller holds the file, so the socket is there until the return.
+ */
+#include <linux/errno.h>
+#include <linux/in.h>
+#include <linux/in6.h>
+#include <linux/string.h>
+#include <linux/un.h>
+#include <net/ipv6.h>
+#include "../compat/net.h"
+#include "../context/context.h"
+#include "../core/record.h"
+#include "../engine/hook.h"
+
+struct connecting {
+	struct socket *socket;
+	u32 length;
+	bool asked_only;	/* the LSMs were asked, no more is known */
+	union {
+		sa_family_t family;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+		struct sockaddr_un un;
+	} address;
+};
+
+static bool begin(struct connecting *data, struct socket *socket, const void *address,
+		  int length)
+{
+	if (!socket || length < (int)sizeof(sa_family_t))
+		return false;
+	data->socket = socket;
+	data->length = min_t(u32, length, sizeof(data->address));
+	memset(&data->address, 0, sizeof(data->address.in6));
+	memcpy(&data->address, address, data->length);
+	switch (data->address.family) {
+	case AF_INET:
+	case AF_INET6:
+	case AF_UNIX:
+		return true;
+	}
+	return false;
+}
+
+static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
+{
+	struct connecting *connecting = data;
+
+	if (!ks_is_wanted(connect))
+		return false;
+	connecting->asked_only = false;
+	return begin(connecting, ks_sock_from_file((struct file *)call->arg[0]),
+		     (const void *)call->arg[1], call->arg[2]);
+}
+
+static bool enter_lsm(struct ks_hook *hook, const struct ks_call *call, void *data)
+{
+	struct connecting *connecting = data;
+
+	if (!ks_is_wanted(connect))
+		return false;
+	connecting->asked_only = true;
+	return begin(connecting, (struct socket *)call->arg[0],
+		     (const void *)call->arg[1], call->arg[2]);
+}
+
+static void put_remote(struct ks_record *record, struct ks_event_connect *e,
+		       const struct connecting *data)
+{
+	const struct sockaddr_in6 *in6 = &data->address.in6;
+	const struct sockaddr_in *in = &data->address.in;
+
+	if (e->family == AF_INET && data->length >= sizeof(*in)) {
+		e->remote_port = ntohs(in->sin_port);
+		memcpy(e->remote_address, &in->sin_addr, sizeof(in->sin_addr));
+	} else if (e->family == AF_INET6 && data->length >= SIN6_LEN_RFC2133) {
+		e->remote_port = ntohs(in6->sin6_port);
+		memcpy(e->remote_address, &in6->sin6_addr, sizeof(in6->sin6_addr));
+	} else {
+		ks_absent(record, connect, remote_port);
+		ks_absent(record, connect, remote_address);
+	}
+	if (e->family == AF_INET6 && data->length >= sizeof(*in6) &&
+	    ipv6_addr_type(&in6->sin6_addr) & IPV6_ADDR_LINKLOCAL)
+		e->scope_id = in6->sin6_scope_id;
+	else
+		ks_absent(record, connect, scope_id);
+}
+
+static void put_local(struct ks_record *record, struct ks_event_connect *e,
+		      const struct connecting *data)
+{
+	struct ks_socket local;
+
+	if (e->family == AF_UNIX || data->asked_only || !data->socket->sk ||
+	    !ks_socket_describe(data->socket->sk, &local)) {
+		ks_absent(record, connect, local_port);
+		ks_absent(record, connect, local_address);
+		return;
+	}
+	e->local_port = local.local_port;
+	memcpy(e->local_address, local.local_address, sizeof(local.local_address));
+}
+
+static void put_path(struct ks_record *record, struct ks_event_connect *e,
+		     const struct connecting *data)
+{
+	const char *path = data->address.un.sun_path;
+	int length = (int)data->length - (int)offsetof(struct sockaddr_un, sun_path);
+
+	length = min_t(int, length, UNIX_PATH_MAX);
+	if (e->family != AF_UNIX || length <= 0) {
+		ks_absent(record, connect, path);
+		return;
+	}
+	/* A name that begins with a NUL byte may hold more of them. */
+	ks_record_string(record, &e->path, path, *path ? strnlen(path, length) : length);
+}
+
+static void leave(struct ks_hook *hook, long ret, void *data)
+{
+	const struct connecting *connecting = data;
+	struct ks_event_connect *e;
+	struct ks_record *record;
+	int result = ret;
+
+	record = ks_record_begin(hook, connect);
+	if (!record)
+		return;
+	e = ks_record_event(record, connect);
+	e->family = connecting->address.family;
+	e->type = connecting->socket->type;
+	if (connecting->socket->sk)
+		e->protocol = connecting->socket->sk->sk_protocol;
+	else
+		ks_absent(record, connect, protocol);
+	/* A signal came; user space sees this or the call again. */
+	e->result = result == -ERESTARTSYS ? -EINTR : result;
+	e->in_progress = result == -EINPROGRESS || result == -EALREADY;
+	e->socket = SOCK_INODE(connecting->socket)->i_ino;
+	put_remote(record, e, connecting);
+	put_local(record, e, connecting);
+	put_path(record, e, connecting);
+	ks_record_commit(record);
+}
+
+/*
+ * The second point sees the same addresses, but its result is only whether
+ * the LSMs refused, and the local end is not yet known.
+ */
+static const struct ks_point points[] = {
+	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
+	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),
+	{}
+};
+
+struct ks_hook ks_hook_connect = {
+	.name = "connect",
+	.event = KS_EV_connect,
+	.points = points,
+};
