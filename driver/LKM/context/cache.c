@@ -35,6 +35,7 @@ static unsigned int cache_bits;
 
 static struct ks_bucket *bucket_of(u32 tgid)
 {
+	/* Pairs with the release in ks_cache_create(). */
 	struct ks_bucket *table = smp_load_acquire(&cache);
 
 	return table ? &table[hash_32(tgid, cache_bits)] : NULL;
@@ -230,6 +231,7 @@ int ks_cache_create(void)
 		table[i].clock = 1;
 	}
 	cache_bits = ilog2(buckets);
+	/* Probes run already: they get a table that is made. */
 	smp_store_release(&cache, table);
 	return 0;
 }

@@ -25,6 +25,9 @@ enum {
 	FILE_OVERLAY = 16,
 };
 
+/* Without the execute bit for the group set-group-ID means something else. */
+#define SETGID	(S_ISGID | 0010)
+
 enum {
 	ELEVATION_UID = 1,
 	ELEVATION_GID = 2,
@@ -79,8 +82,7 @@ static u32 elevation(const struct linux_binprm *bprm)
 	if (bprm->per_clear & PER_CLEAR_ON_SETID) {
 		if (mode & S_ISUID && !uid_eq(cred->euid, cred->uid))
 			how |= ELEVATION_UID;
-		if ((mode & (S_ISGID | S_IXGRP)) == (S_ISGID | S_IXGRP) &&
-		    !gid_eq(cred->egid, cred->gid))
+		if ((mode & SETGID) == SETGID && !gid_eq(cred->egid, cred->gid))
 			how |= ELEVATION_GID;
 	}
 	if (!uid_eq(cred->uid, root) && !uid_eq(cred->euid, root) &&

@@ -22,34 +22,57 @@ static bool has_gid_0(const struct cred *cred)
 	       !__kgid_val(cred->sgid) || !__kgid_val(cred->fsgid);
 }
 
-#define gains(old, new, set) \
-	(ks_cap_bits((new)->set) & \
-	 ~(ks_cap_bits((old)->set) | ks_cap_bits((old)->cap_permitted)))
+static bool gains(kernel_cap_t old, kernel_cap_t permitted, kernel_cap_t new)
+{
+	return ks_cap_bits(new) & ~(ks_cap_bits(old) | ks_cap_bits(permitted));
+}
 
 static bool rises(const struct cred *old, const struct cred *new)
 {
-	return gains(old, new, cap_permitted) || gains(old, new, cap_effective) ||
-	       gains(old, new, cap_inheritable) || gains(old, new, cap_ambient) ||
+	kernel_cap_t permitted = old->cap_permitted;
+
+	return gains(permitted, permitted, new->cap_permitted) ||
+	       gains(old->cap_effective, permitted, new->cap_effective) ||
+	       gains(old->cap_inheritable, permitted, new->cap_inheritable) ||
+	       gains(old->cap_ambient, permitted, new->cap_ambient) ||
 	       (has_uid_0(new) && !has_uid_0(old)) || (has_gid_0(new) && !has_gid_0(old));
 }
 
-#define put_cred(e, when, cred) \
-do { \
-	(e)->when##_uid = __kuid_val((cred)->uid); \
-	(e)->when##_euid = __kuid_val((cred)->euid); \
-	(e)->when##_suid = __kuid_val((cred)->suid); \
-	(e)->when##_fsuid = __kuid_val((cred)->fsuid); \
-	(e)->when##_gid = __kgid_val((cred)->gid); \
-	(e)->when##_egid = __kgid_val((cred)->egid); \
-	(e)->when##_sgid = __kgid_val((cred)->sgid); \
-	(e)->when##_fsgid = __kgid_val((cred)->fsgid); \
-	(e)->when##_cap_inheritable = ks_cap_bits((cred)->cap_inheritable); \
-	(e)->when##_cap_permitted = ks_cap_bits((cred)->cap_permitted); \
-	(e)->when##_cap_effective = ks_cap_bits((cred)->cap_effective); \
-	(e)->when##_cap_bounding = ks_cap_bits((cred)->cap_bset); \
-	(e)->when##_cap_ambient = ks_cap_bits((cred)->cap_ambient); \
-	(e)->when##_user_ns = (cred)->user_ns->ns.inum; \
-} while (0)
+static void put_old(struct ks_event_update_cred *e, const struct cred *cred)
+{
+	e->old_uid = __kuid_val(cred->uid);
+	e->old_euid = __kuid_val(cred->euid);
+	e->old_suid = __kuid_val(cred->suid);
+	e->old_fsuid = __kuid_val(cred->fsuid);
+	e->old_gid = __kgid_val(cred->gid);
+	e->old_egid = __kgid_val(cred->egid);
+	e->old_sgid = __kgid_val(cred->sgid);
+	e->old_fsgid = __kgid_val(cred->fsgid);
+	e->old_cap_inheritable = ks_cap_bits(cred->cap_inheritable);
+	e->old_cap_permitted = ks_cap_bits(cred->cap_permitted);
+	e->old_cap_effective = ks_cap_bits(cred->cap_effective);
+	e->old_cap_bounding = ks_cap_bits(cred->cap_bset);
+	e->old_cap_ambient = ks_cap_bits(cred->cap_ambient);
+	e->old_user_ns = cred->user_ns->ns.inum;
+}
+
+static void put_new(struct ks_event_update_cred *e, const struct cred *cred)
+{
+	e->new_uid = __kuid_val(cred->uid);
+	e->new_euid = __kuid_val(cred->euid);
+	e->new_suid = __kuid_val(cred->suid);
+	e->new_fsuid = __kuid_val(cred->fsuid);
+	e->new_gid = __kgid_val(cred->gid);
+	e->new_egid = __kgid_val(cred->egid);
+	e->new_sgid = __kgid_val(cred->sgid);
+	e->new_fsgid = __kgid_val(cred->fsgid);
+	e->new_cap_inheritable = ks_cap_bits(cred->cap_inheritable);
+	e->new_cap_permitted = ks_cap_bits(cred->cap_permitted);
+	e->new_cap_effective = ks_cap_bits(cred->cap_effective);
+	e->new_cap_bounding = ks_cap_bits(cred->cap_bset);
+	e->new_cap_ambient = ks_cap_bits(cred->cap_ambient);
+	e->new_user_ns = cred->user_ns->ns.inum;
+}
 
 static void commit(struct ks_hook *hook, const struct ks_call *call)
 {
@@ -64,8 +87,8 @@ static void commit(struct ks_hook *hook, const struct ks_call *call)
 	if (!record)
 		return;
 	e = ks_record_event(record, update_cred);
-	put_cred(e, old, old);
-	put_cred(e, new, new);
+	put_old(e, old);
+	put_new(e, new);
 	ks_record_commit(record);
 }
 
