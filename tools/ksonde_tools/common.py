@@ -52,15 +52,13 @@ def main_guard(main: Callable[[Sequence[str]], int]) -> None:
     sys.exit(code)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def cache_dir() -> Path:
     """Where everything that was fetched or built is kept, outside the clone."""
     named = os.environ.get("KSONDE_CACHE")
-    if named:
-        path = Path(named)
-    else:
-        home = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache")
-        path = Path(home) / "ksonde"
+    path = (
+        Path(named) if named else Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "ksonde"
+    )
     path.mkdir(parents=True, exist_ok=True)
     return path.resolve()
 
@@ -73,7 +71,7 @@ def clone_id() -> str:
 @contextlib.contextmanager
 def lock(name: str) -> Iterator[None]:
     """Hold the cache's lock of that name; others wait."""
-    with open(cache_dir() / f"{name}.lock", "w") as file:
+    with (cache_dir() / f"{name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -40,7 +40,11 @@ def _read(path: str) -> str:
 
 def _capable() -> bool:
     effective = re.search(r"^CapEff:\s*([0-9a-f]+)$", _read("/proc/self/status"), re.MULTILINE)
-    return effective is not None and bool(int(effective.group(1), 16) >> _CAP_SYS_MODULE & 1) and os.geteuid() == 0
+    return (
+        effective is not None
+        and bool(int(effective.group(1), 16) >> _CAP_SYS_MODULE & 1)
+        and os.geteuid() == 0
+    )
 
 
 def _offered(release: str) -> bool:

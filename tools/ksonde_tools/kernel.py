@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,7 +72,8 @@ def _full_version(name: str) -> str:
         version = _newest(path.name for path in (cache_dir() / "kernels").glob(f"{name}.*-amd64"))
     if version is None:
         raise ToolError(
-            f"apt knows no Debian kernel {name} for amd64", "check /etc/apt/sources.list, then: apt-get update"
+            f"apt knows no Debian kernel {name} for amd64",
+            "check /etc/apt/sources.list, then: apt-get update",
         )
     answer.parent.mkdir(parents=True, exist_ok=True)
     answer.write_text(version + "\n")
@@ -108,7 +109,9 @@ def _fetched_headers(version: str, home: Path) -> Path:
         return build
     needed = output(["apt-cache", "show", "--no-all-versions", f"linux-headers-{version}"])
     if needed is None:
-        raise ToolError(f"there are no headers for kernel {version}", f"apt-get install linux-headers-{version}")
+        raise ToolError(
+            f"there are no headers for kernel {version}", f"apt-get install linux-headers-{version}"
+        )
     (home / "root").mkdir(parents=True, exist_ok=True)
     packages = [f"linux-headers-{version}"]
     match = re.search(r"^Depends: (.*)$", needed, re.MULTILINE)
@@ -141,7 +144,7 @@ def _fetch_image(version: str, home: Path) -> None:
 
 def _unpack_image(packed: bytes) -> bytes:
     """Return the ELF file within a bzImage: QEMU boots it without seconds of decompression."""
-    unpackers = {
+    unpackers: dict[bytes, Callable[[bytes], bytes]] = {
         b"\xfd7zXZ\x00": lambda data: lzma.LZMADecompressor().decompress(data),
         b"\x1f\x8b\x08": lambda data: zlib.decompressobj(31).decompress(data),
     }
@@ -156,6 +159,17 @@ def _unpack_image(packed: bytes) -> bytes:
                 return unpacked
             at = packed.find(magic, at + 1)
     return packed
+
+
+def fetch_source(target: Path, names: list[str]) -> None:
+    """Copy files out of Debian's kernel source package into target, without their folders."""
+    series = f"linux-source-{DEFAULT}"
+    with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:
+        _fetch([series], Path(folder))
+        packed = Path(folder) / "usr/src" / f"{series}.tar.xz"
+        members = [f"{series}/{name}" for name in names]
+        command = ["tar", "-xJf", str(packed), "-C", str(target), "--strip-components=2", *members]
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
 
 def _fetch(packages: list[str], root: Path) -> None:

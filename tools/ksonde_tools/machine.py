@@ -19,7 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import initramfs
-from .common import EXIT_GUEST_DIED, EXIT_KERNEL_LOG, EXIT_TIMEOUT, EXIT_TOOL, ROOT, ToolError, cache_dir, lock, say
+from .common import (
+    EXIT_GUEST_DIED,
+    EXIT_KERNEL_LOG,
+    EXIT_TIMEOUT,
+    EXIT_TOOL,
+    ROOT,
+    ToolError,
+    cache_dir,
+    lock,
+    say,
+)
 from .kernel import Kernel
 
 #: What no kernel's log may have.
@@ -31,7 +41,9 @@ BAD_LINE = re.compile(
     r"|bad unlock balance|held lock freed|unreferenced object"
 )
 #: Lines that look like it and are none.
-_HARMLESS = re.compile(r"\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator")
+_HARMLESS = re.compile(
+    r"\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator"
+)
 _PROBE_SECONDS = 15
 
 Sink = Callable[[bytes], None]

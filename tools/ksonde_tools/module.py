@@ -17,11 +17,15 @@ from .kernel import Kernel
 DRIVER = ("Kbuild", "driver")
 _SOURCES = {".c", ".h", ".def", ".S", ".lds"}
 _FLAGS = ("W=1", "KCFLAGS=-Werror")
+_SPARSE = ("C=2", "CF=-D__CHECK_ENDIAN__ -Wsparse-error")
 
 
-def build_driver(kernel: Kernel) -> Path:
-    """Return ksonde.ko for a kernel, built anew when a source has changed."""
-    return build(kernel, ROOT, DRIVER, "driver", "driver/LKM/ksonde.ko")
+def build_driver(kernel: Kernel, *, sparse: bool = False) -> Path:
+    """Return ksonde.ko for a kernel, built anew when a source has changed; checked by sparse on demand."""
+    ko = "driver/LKM/ksonde.ko"
+    if sparse:
+        return build(kernel, ROOT, DRIVER, "driver-sparse", ko, _FLAGS + _SPARSE)
+    return build(kernel, ROOT, DRIVER, "driver", ko)
 
 
 def build_small(kernel: Kernel, folder: Path) -> Path:
@@ -30,20 +34,27 @@ def build_small(kernel: Kernel, folder: Path) -> Path:
     return build(kernel, folder, names, folder.name, "modules.order").parent
 
 
-def build(kernel: Kernel, tree: Path, names: tuple[str, ...], label: str, result: str) -> Path:
+def build(
+    kernel: Kernel,
+    tree: Path,
+    names: tuple[str, ...],
+    label: str,
+    result: str,
+    flags: tuple[str, ...] = _FLAGS,
+) -> Path:
     """Build the module made of `names` below `tree`; return the path of `result`."""
     sources = _sources(tree, names)
     if not sources:
         raise ToolError(f"{tree} has no module's sources", "is this a whole clone?")
     home = cache_dir() / "build" / kernel.version / f"{label}-{clone_id()}"
-    wanted = _digest(kernel, sources)
+    wanted = _digest(kernel, sources, flags)
     stamp = home / "stamp"
     with lock(f"build-{label}-{clone_id()}"):
         if not (stamp.exists() and stamp.read_text() == wanted and (home / "src" / result).exists()):
             stamp.unlink(missing_ok=True)
             _copy(sources, home / "src")
             say(f"building {label} for kernel {kernel.version}")
-            _make(kernel, home, label)
+            _make(kernel, home, label, flags)
             stamp.write_text(wanted)
     return home / "src" / result
 
@@ -62,10 +73,10 @@ def _sources(tree: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     return found
 
 
-def _digest(kernel: Kernel, sources: dict[str, bytes]) -> str:
+def _digest(kernel: Kernel, sources: dict[str, bytes], flags: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     symbols = kernel.build / "Module.symvers"
-    digest.update(f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {_FLAGS}".encode())
+    digest.update(f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {flags}".encode())
     for name, content in sources.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
@@ -75,9 +86,9 @@ def _copy(sources: dict[str, bytes], target: Path) -> None:
     """Make target hold these sources, touching only what differs, so that make builds only that."""
     if target.exists():
         for path in list(target.rglob("*")):
-            if _is_source(path) and not path.name.endswith(".mod.c"):
-                if str(path.relative_to(target)) not in sources:
-                    path.unlink()
+            stale = str(path.relative_to(target)) not in sources
+            if stale and _is_source(path) and not path.name.endswith(".mod.c"):
+                path.unlink()
     for name, content in sources.items():
         path = target / name
         if not path.exists() or path.read_bytes() != content:
@@ -87,19 +98,28 @@ def _copy(sources: dict[str, bytes], target: Path) -> None:
 
 def make_command(kernel: Kernel, source: Path) -> list[str]:
     """Return the make call that builds the module in `source`."""
-    return ["make", "-C", str(kernel.build), f"M={source}", f"-j{os.cpu_count() or 1}", "CONFIG_DEBUG_INFO_BTF_MODULES="]
+    return [
+        "make",
+        "-C",
+        str(kernel.build),
+        f"M={source}",
+        f"-j{os.cpu_count() or 1}",
+        "CONFIG_DEBUG_INFO_BTF_MODULES=",
+    ]
 
 
-def _make(kernel: Kernel, home: Path, label: str) -> None:
+def _make(kernel: Kernel, home: Path, label: str, flags: tuple[str, ...]) -> None:
     for tool in ("make", "gcc"):
         if shutil.which(tool) is None:
             raise ToolError(f"there is no {tool}", f"apt-get install {tool}")
     log = home / "log"
     with log.open("wb") as file:
-        command = [*make_command(kernel, home / "src"), *_FLAGS]
+        command = [*make_command(kernel, home / "src"), *flags]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
     text = log.read_text(errors="replace").replace(f"{home}/src/", "")
-    complaint = re.search(r"^.*(?:\b[Ee]rror\b|\bERROR\b|\*\*\*|\bWARNING:|: warning:).*$", text, re.MULTILINE)
+    complaint = re.search(
+        r"^.*(?:\b[Ee]rror\b|\bERROR\b|\*\*\*|\bWARNING:|: warning:).*$", text, re.MULTILINE
+    )
     if done.returncode != 0 or complaint:
         reason = complaint.group(0).strip() if complaint else "make failed"
         raise ToolError(f"{label} does not build for kernel {kernel.version}: {reason}", f"all of it: {log}")

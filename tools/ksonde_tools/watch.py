@@ -29,7 +29,9 @@ def parser() -> argparse.ArgumentParser:
         epilog="Other options go to `ksonde watch`; see tools/vm -- ksonde watch --help.",
     )
     parser.add_argument("--json", action="store_true", help="JSON lines instead of text")
-    parser.add_argument("--for", dest="seconds", default="20s", metavar="TIME", help="end after 20s, 2m; default 20s")
+    parser.add_argument(
+        "--for", dest="seconds", default="20s", metavar="TIME", help="end after 20s, 2m; default 20s"
+    )
     parser.add_argument("--event", action="append", default=[], help="only these; default all")
     parser.add_argument("--vm", action="store_true", help="in a virtual machine in any case")
     parser.add_argument("--kernel", metavar="VERSION", help="the virtual machine's kernel; implies --vm")

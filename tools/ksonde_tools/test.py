@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""tools/test: unit tests, driver code on the host under sanitizers, tests in a virtual machine."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from . import kernel, machine, module
+from .common import ROOT, cache_dir, clone_id, main_guard, say
+from .vm import guest_environment
+
+_PYTEST = ("-m", "pytest", "-rfExX", "--strict-skips")
+
+
+def parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="tools/test",
+        description="Run the tests: all of them, or the named kinds.",
+        epilog="Arguments after -- go to pytest, e.g. tools/test --vm -- -k connect.",
+    )
+    parser.add_argument("--unit", action="store_true", help="the Python code's, in this machine")
+    parser.add_argument(
+        "--host", action="store_true", help="the driver's code compiled for this machine, sanitized"
+    )
+    parser.add_argument(
+        "--vm", action="store_true", help="the driver's and the bridge's, in a virtual machine"
+    )
+    parser.add_argument("--kernel", metavar="VERSION", help="the virtual machine's kernel; default 6.1")
+    parser.add_argument("--cpus", type=int, default=2, help="of the virtual machine")
+    parser.add_argument("--memory", default="2G", help="of the virtual machine")
+    parser.add_argument(
+        "--timeout", type=float, default=1500.0, metavar="SECONDS", help="of the virtual machine"
+    )
+    parser.add_argument("pytest", nargs="*", metavar="PYTEST-ARGUMENT")
+    return parser
+
+
+def main(arguments: Sequence[str]) -> int:
+    options = parser().parse_args(arguments)
+    kinds: dict[str, Callable[[], int]] = {
+        "unit": lambda: _here("tests/unit", options.pytest),
+        "host": lambda: _here("tests/host", options.pytest),
+        "vm": lambda: _in_guest(options),
+    }
+    chosen = [name for name in kinds if getattr(options, name)] or list(kinds)
+    codes: dict[str, int] = {}
+    for name in chosen:
+        say(f"{name} tests")
+        began = time.monotonic()
+        codes[name] = kinds[name]()
+        say(f"{name} tests {'passed' if codes[name] == 0 else 'FAILED'} in {time.monotonic() - began:.0f} s")
+    failed = [name for name, code in codes.items() if code]
+    if failed:
+        say(f"failed: {', '.join(failed)}")
+    else:
+        say(f"all passed: {', '.join(codes)}")
+    return next((code for code in codes.values() if code), 0)
+
+
+def _pytest(folder: str, more: Sequence[str]) -> list[str]:
+    color = "yes" if sys.stdout.isatty() and "NO_COLOR" not in os.environ else "auto"
+    return [sys.executable, *_PYTEST, f"--color={color}", folder, *more]
+
+
+def _here(folder: str, more: Sequence[str]) -> int:
+    cache = f"cache_dir={cache_dir() / 'pytest'}"
+    return subprocess.run([*_pytest(folder, more), "-q", "-o", cache], cwd=ROOT, check=False).returncode
+
+
+def _in_guest(options: argparse.Namespace) -> int:
+    chosen = kernel.resolve(options.kernel)
+    ko = module.build_driver(chosen)
+    programs = cache_dir() / "tests" / f"{chosen.version}-{clone_id()}"
+    subprocess.run([sys.executable, ROOT / "tests/vm/build.py", programs, chosen.build], stdout=2, check=True)
+    environment = {
+        **guest_environment(),
+        "PYTHONUNBUFFERED": "1",
+        "KSONDE_KO": str(ko),
+        "KSONDE_TESTS": str(programs),
+    }
+    task = machine.Run(
+        kernel=chosen,
+        command=[*_pytest("tests/vm", options.pytest), "-v", "-p", "no:cacheprovider"],
+        module=[str(ko)],
+        cpus=options.cpus,
+        memory=options.memory,
+        timeout=options.timeout,
+        environment=environment,
+        cwd=ROOT,
+    )
+    return machine.run(task).code
+
+
+if __name__ == "__main__":
+    main_guard(main)
