@@ -10,6 +10,7 @@
 
 #include <linux/compat.h>
 #include <linux/sched.h>
+#include <linux/sched/task_stack.h>
 #include <linux/thread_info.h>
 #include <asm/unistd.h>
 
@@ -39,10 +40,15 @@ struct ks_syscall_number {
 #define KS_SYSCALL_NUMBER(name)	{ #name, __NR_##name, -1 }
 #endif
 
-/* Whether current is in a 32-bit system call. */
+/*
+ * Whether current is in a 32-bit system call.  On x86 every task looks like an
+ * x32 one while it is in an exception: the number is -1 then.
+ */
 static inline bool ks_syscall_is_compat(void)
 {
-#ifdef CONFIG_COMPAT
+#if defined(CONFIG_X86_64)
+	return in_compat_syscall() && (int)task_pt_regs(current)->orig_ax != -1;
+#elif defined(CONFIG_COMPAT)
 	return in_compat_syscall();
 #else
 	return false;

@@ -11,7 +11,7 @@
 
 #define KS_CHUNK	4096
 #define KS_POINTERS	64	/* read at once */
-#define KS_COUNT_MAX	4096	/* pointers that are looked at */
+#define KS_COUNT_MAX	131072	/* pointers that are looked at */
 #define KS_NAME_MAX	16	/* the longest of variables[] */
 
 static const struct {
