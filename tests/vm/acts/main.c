@@ -249,6 +249,9 @@ static void say_facts(void)
 	say_string("comm", comm);
 	say_link("exe", "/proc/self/exe");
 	say_link("cwd", "/proc/thread-self/cwd");
+	say_link("fd0", "/proc/thread-self/fd/0");
+	say_link("fd1", "/proc/thread-self/fd/1");
+	say_link("fd2", "/proc/thread-self/fd/2");
 	uname(&uts);
 	say_string("hostname", uts.nodename);
 }

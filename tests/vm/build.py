@@ -1,0 +1,60 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Builds what the VM tests run: on the host, before the guest boots.
+
+    tests/vm/build.py OUT KERNEL_BUILD
+
+makes OUT/act64, act32, hostile and ksonde_hello.ko, anew where a source is newer.  The guest finds them
+through KSONDE_TESTS=OUT.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+HELLO = HERE.parent / "fixtures" / "hello"
+UAPI = HERE.parents[1] / "driver" / "LKM" / "uapi" / "ksonde.h"
+FLAGS = "-O1 -g -std=gnu11 -Wall -Wextra -Werror -static -pthread".split()
+
+
+def _program(out: Path, sources: Sequence[Path], headers: Sequence[Path], *options: str) -> None:
+    if out.exists() and all(out.stat().st_mtime > path.stat().st_mtime for path in (*sources, *headers)):
+        return
+    new = out.with_suffix(f".{os.getpid()}")
+    subprocess.run(["gcc", *FLAGS, *options, "-o", new, *sources], check=True)
+    new.rename(out)
+
+
+def _module(out: Path, kernel_build: Path) -> None:
+    sources = [path for path in HELLO.iterdir() if path.name == "Kbuild" or path.suffix == ".c"]
+    if out.exists() and all(out.stat().st_mtime > path.stat().st_mtime for path in sources):
+        return
+    work = out.parent / "hello"
+    work.mkdir(exist_ok=True)
+    for path in sources:
+        shutil.copy(path, work)
+    command = ["make", "-s", "-C", kernel_build, f"M={work}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
+    subprocess.run(command, check=True, stdout=sys.stderr)
+    shutil.copy(work / out.name, out)
+
+
+def build(out: Path, kernel_build: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    acts = sorted((HERE / "acts").glob("*.c"))
+    headers = [*sorted((HERE / "acts").glob("*.h")), UAPI]
+    _program(out / "act64", acts, headers, "-m64")
+    _program(out / "act32", acts, headers, "-m32")
+    _program(out / "hostile", [HERE / "hostile.c"], headers)
+    _module(out / "ksonde_hello.ko", kernel_build)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    build(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))

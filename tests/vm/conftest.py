@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Fixtures of the tests that run in the virtual machine, with the driver loaded."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import acting
+import ksonde
+from acting import Tap
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    if Path(ksonde.DEVICE).exists() or not any(here in item.path.parents for item in items):
+        return
+    skip = pytest.mark.skip(reason=f"no {ksonde.DEVICE}: these tests run in the virtual machine")
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(skip)
+
+
+@pytest.fixture(scope="module")
+def module_session(request: pytest.FixtureRequest) -> Iterator[ksonde.Session]:
+    """One session for a test module, of its EVENTS: arming costs half a second."""
+    with ksonde.open(request.module.EVENTS) as session:
+        yield session
+
+
+@pytest.fixture
+def tap(module_session: ksonde.Session) -> Tap:
+    tap = Tap(module_session)
+    tap.collect()
+    return tap
+
+
+@pytest.fixture(params=[64, 32])
+def bits(request: pytest.FixtureRequest) -> int:
+    """Each act by a native and by a 32-bit program."""
+    return int(request.param)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """An empty folder that everybody may enter."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if folder != Path("/") and folder != Path("/tmp"):
+            folder.chmod(0o755)
+    return tmp_path
+
+
+def _mount(kind: str, what: str, where: Path, options: str = "") -> None:
+    where.mkdir(exist_ok=True)
+    command = ["mount", "-t", kind, *(["-o", options] if options else []), what, str(where)]
+    subprocess.run(command, check=True)
+
+
+@pytest.fixture
+def tmpfs(place: Path) -> Iterator[Path]:
+    where = place / "tmpfs"
+    _mount("tmpfs", "tmpfs", where, "mode=755")
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+@pytest.fixture(scope="session")
+def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system on a block device."""
+    base = tmp_path_factory.mktemp("disk")
+    base.chmod(0o755)
+    base.parent.chmod(0o755)
+    image = base / "image"
+    with image.open("wb") as file:
+        file.truncate(24 << 20)
+    subprocess.run(["modprobe", "-a", "loop", "ext4"], check=True)
+    subprocess.run(["mkfs.ext4", "-q", "-F", image], check=True)
+    where = base / "mounted"
+    where.mkdir()
+    subprocess.run(["mount", "-o", "loop", image, where], check=True)
+    where.chmod(0o755)
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+
+
+@pytest.fixture
+def overlay(place: Path) -> Iterator[Path]:
+    subprocess.run(["modprobe", "overlay"], check=True)
+    base = place / "layers"
+    _mount("tmpfs", "tmpfs", base)
+    for name in ("lower", "upper", "work", "merged"):
+        (base / name).mkdir()
+    where = base / "merged"
+    options = f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work"
+    _mount("overlay", "overlay", where, options)
+    yield where
+    subprocess.run(["umount", "-l", where], check=True)
+    subprocess.run(["umount", "-l", base], check=True)
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A TCP listener on loopback."""
+    with socket.create_server(("127.0.0.1", 0), backlog=64) as server:
+        yield server
+
+
+@pytest.fixture
+def cgroup() -> Iterator[Path]:
+    path = acting.CGROUPS / f"test-{os.getpid()}"
+    path.mkdir()
+    yield path
+    path.rmdir()
