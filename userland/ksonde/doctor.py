@@ -20,8 +20,8 @@ OK, WARN, FAIL = "ok", "warn", "fail"
 _ARCHITECTURES = ("x86_64", "aarch64", "riscv64")
 _SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #: Kernel options: what happens without them.
-_REQUIRED = {"MODULES": "no module can be loaded", "TRACEPOINTS": "processes cannot be told apart"}
-_WANTED = {
+REQUIRED = {"MODULES": "no module can be loaded", "TRACEPOINTS": "processes cannot be told apart"}
+WANTED = {
     "KPROBES": "kprobe hooks cannot be armed",
     "KRETPROBES": "results of calls are not seen by kretprobe hooks",
     "FUNCTION_TRACER": "ftrace hooks fall back to kprobes",
@@ -143,15 +143,15 @@ def _options(machine: Machine) -> Iterator[Check]:
         where = f"/boot/config-{machine.release}, /proc/config.gz"
         yield Check("kernel options", WARN, f"not to be found ({where})", "`modprobe configs` may bring them")
         return
-    missing = [name for name in (*_REQUIRED, *_WANTED) if config.get(name) not in ("y", "m")]
+    missing = [name for name in (*REQUIRED, *WANTED) if config.get(name) not in ("y", "m")]
     for name in missing:
-        state = FAIL if name in _REQUIRED else WARN
-        effect = _REQUIRED.get(name) or _WANTED[name]
+        state = FAIL if name in REQUIRED else WARN
+        effect = REQUIRED.get(name) or WANTED[name]
         yield Check(
             "kernel options", state, f"CONFIG_{name} is off: {effect}", "boot a kernel that has it on"
         )
     if not missing:
-        yield Check("kernel options", OK, ", ".join((*_REQUIRED, *_WANTED)).lower())
+        yield Check("kernel options", OK, ", ".join((*REQUIRED, *WANTED)).lower())
 
 
 def _headers(machine: Machine) -> Iterator[Check]:

@@ -171,11 +171,12 @@ class Names:
 
     Args:
         events: names of the events by id.
+        users: names of users and groups.
     """
 
-    def __init__(self, events: Optional[Mapping[int, str]] = None) -> None:
+    def __init__(self, events: Optional[Mapping[int, str]] = None, users: Optional[Users] = None) -> None:
         self._events = dict(events or {})
-        self._users = Users()
+        self._users = users or Users()
         self._offset = 0
         self.synchronise()
 

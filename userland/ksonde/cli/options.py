@@ -76,7 +76,8 @@ def chosen(names: Iterable[str], profile: Optional[Profile]) -> Optional[list[st
             wanted += schema.profile("S" if profile is Profile.SANDBOX else "D")
         if "all" in wanted:
             wanted += schema.events
-    return [name for name in dict.fromkeys(wanted) if name != "all" and name not in ALWAYS]
+    wanted = [name for name in dict.fromkeys(wanted) if name != "all"]
+    return [name for name in wanted if name not in ALWAYS] or wanted
 
 
 #: Options that several commands have.

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from fakes import SCHEMA, execve, record
+from ksonde.output import Output, json_line, open_output, wants_color
+from ksonde.render import Renderer
+
+STATE = record("session_state", {"what": 1})
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_json_lines_keep_every_byte() -> None:
+    line = json_line(execve("a\n\x1e", "\udcff\x17"))
+    assert "\n" not in line
+    assert line.isascii()
+    assert json.loads(line)["data"]["argv"] == ["a\n\x1e", "\udcff\x17"]
+
+
+@pytest.mark.parametrize(("own", "events"), [(False, ["execve"]), (True, ["session_state", "execve"])])
+def test_session_state_only_when_asked(own: bool, events: list[str]) -> None:
+    stream = io.StringIO()
+    Output(stream, own=own).write([STATE, execve("a")])
+    assert [json.loads(line)["event"] for line in stream.getvalue().splitlines()] == events
+
+
+def test_nothing_to_say() -> None:
+    stream = io.StringIO()
+    Output(stream, Renderer(SCHEMA)).write([STATE])
+    assert stream.getvalue() == ""
+
+
+def test_color_only_on_a_willing_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert wants_color(Terminal())
+    assert not wants_color(io.StringIO())
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not wants_color(Terminal())
+    monkeypatch.setenv("NO_COLOR", "")
+    monkeypatch.setenv("TERM", "dumb")
+    assert not wants_color(Terminal())
+
+
+def test_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "events"
+    with open_output(SCHEMA, path=str(path), as_json=True) as out:
+        out.write([execve("a")])
+        assert json.loads(path.read_text())["event"] == "execve"

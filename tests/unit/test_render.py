@@ -1,0 +1,337 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Optional
+
+import pytest
+
+from fakes import SCHEMA, FakeUsers, execve, record, tree
+from ksonde.ancestry import Ancestry
+from ksonde.decoder import Decoder
+from ksonde.enrich.interfaces import Interfaces
+from ksonde.record import Record
+from ksonde.render import Renderer, address, unix_path
+from ksonde.schema import Schema
+from ksonde.values import Names
+from support import CONNECT, PROCESS, RecordBuilder, schema_text
+
+ALL = (1 << 41) - 1
+IP = {"127.0.0.1": "lo", "fe80::1": None}
+
+
+class FakeInterfaces(Interfaces):
+    def __init__(self) -> None:
+        pass
+
+    def name(self, index: int) -> Optional[str]:
+        return {2: "eth0"}.get(index)
+
+    def of_address(self, address: str) -> Optional[str]:
+        return IP.get(address)
+
+    def namespace(self, inode: int) -> Optional[str]:
+        return {99: "blue"}.get(inode)
+
+
+def renderer(**options: Any) -> Renderer:
+    names = Names({number: event.name for number, event in SCHEMA.by_id.items()}, FakeUsers())
+    made = Renderer(SCHEMA, names=names, interfaces=options.pop("interfaces", FakeInterfaces()), **options)
+    made._pid_ns = PROCESS["pid_ns"]
+    made._net_ns = PROCESS["net_ns"]
+    return made
+
+
+def sentence(one: Record, **options: Any) -> str:
+    line = renderer(**options).line(one)
+    return line.split(one.event, 1)[1].strip()
+
+
+def test_columns() -> None:
+    line = renderer().line(execve("/bin/ls"))
+    time, user, process, event, words = line.split(None, 4)
+    assert len(time) == 12
+    assert (user, process, event) == ("1000", "curl[4242/4243]", "execve")
+    assert words.startswith("/bin/ls")
+
+
+def test_user_and_process() -> None:
+    process = {"tid": 4242, "uid": 0, "euid": 4_000_000_000, "comm": "a\x1b[1m"}
+    line = renderer().line(record("connect", CONNECT, process))
+    assert "root->4000000000 " in line
+    assert "a\\e[1m[4242] " in line
+
+
+def test_a_process_in_a_container_has_its_host_name() -> None:
+    assert "@example " in renderer().line(record("fork", {"child_tgid": 1}, {"pid_ns": 5}))
+    assert "(irq) curl" in renderer().line(record("fork", {"child_tgid": 1}, flags=0x20))
+
+
+@pytest.mark.parametrize(
+    ("one", "words"),
+    [
+        (execve("/bin/ls", "-l", "a b"), "/bin/ls -l 'a b' is /usr/bin/curl in /root"),
+        (execve("-curl"), "-curl in /root"),
+        (execve("./x", interpreter="/bin/sh"), "./x by /bin/sh in /root"),
+        (execve("/bin/nope", result=-13), "/bin/nope failed: EACCES (Permission denied) in /root"),
+        (
+            record("execve", {"filename": "/bin/x", "argv": ("y",), "result": -2}),
+            "/bin/x: y failed: ENOENT (No such file or directory)",
+        ),
+        (
+            execve("curl", elevation=1, file_flags=2 | 16, ld_preload="/x.so"),
+            "curl set-user-ID memfd LD_PRELOAD=/x.so in /root",
+        ),
+        (
+            execve("curl", stdin_target="socket:[9]", ssh_connection="10.0.0.9 1 10.0.0.1 22"),
+            "curl stdin is a socket by ssh from 10.0.0.9 in /root",
+        ),
+        (
+            execve(
+                "curl",
+                socket_family=2,
+                socket_local_port=22,
+                socket_local_address=bytes([10, 0, 0, 1]) + bytes(12),
+                socket_remote_port=5000,
+                socket_remote_address=bytes([10, 0, 0, 9]) + bytes(12),
+                socket_tgid=77,
+            ),
+            "curl (socket 10.0.0.1:22 -> 10.0.0.9:5000 of 77) in /root",
+        ),
+        (record("connect", CONNECT), "tcp 127.0.0.1:40000 (lo) -> 127.0.0.2:443"),
+        (
+            record("connect", {**CONNECT, "result": -111}),
+            "tcp 127.0.0.1:40000 (lo) -> 127.0.0.2:443 failed: ECONNREFUSED (Connection refused)",
+        ),
+        (
+            record(
+                "connect",
+                {**CONNECT, "result": -115, "in_progress": 1, "protocol": 0, "type": 2},
+                {"net_ns": 99},
+            ),
+            "udp 127.0.0.1:40000 (lo) -> 127.0.0.2:443 under way in network namespace blue",
+        ),
+        (
+            record(
+                "connect",
+                {
+                    "family": 10,
+                    "type": 1,
+                    "protocol": 6,
+                    "remote_address": bytes.fromhex("fe80") + bytes(13) + b"\1",
+                    "remote_port": 80,
+                    "scope_id": 2,
+                    "result": 0,
+                },
+            ),
+            "tcp -> [fe80::1%eth0]:80",
+        ),
+        (record("connect", {"family": 1, "path": "/run/a b"}), "unix -> '/run/a b'"),
+        (record("connect", {"family": 1, "path": "\0bus\n"}), "unix -> @$'bus\\n'"),
+        (record("connect", {"family": 0}), "disconnected"),
+        (record("connect", {"family": 16, "result": -1}), "netlink failed: EPERM (Operation not permitted)"),
+        (
+            record("create_file", {"path": "/tmp/x\ny", "mode": 0o100644, "fs_id": "sda1", "mount_known": 1}),
+            "$'/tmp/x\\ny' mode 0644 on sda1",
+        ),
+        (record("create_file", {"path": "/y", "mount_known": 0}), "/y (path inside its file system)"),
+        (
+            record("exit", {"code": 0, "run_time": 1_500_000_000, "peak_rss": 4 << 20}),
+            "exited 0 after 1.5 s, peak 4 MiB",
+        ),
+        (record("exit", {"signal": 11, "core_dumped": 1}), "killed by SIGSEGV, core dumped"),
+        (
+            record("fork", {"child_tgid": 50, "child_ns_pid": 1, "new_pid_ns": 9}),
+            "child 50 (1 in its namespace) new pid namespace",
+        ),
+        (
+            record(
+                "load_module",
+                {
+                    "stage": 1,
+                    "name": "hello",
+                    "file": "/hello.ko",
+                    "size": 16384,
+                    "taints": 1 << 12,
+                    "cwd": "/",
+                },
+            ),
+            "hello from /hello.ko 16 KiB out of tree in /",
+        ),
+        (
+            record("load_module", {"stage": 2, "result": -1}),
+            "a module failed: EPERM (Operation not permitted)",
+        ),
+        (
+            record(
+                "update_cred",
+                {
+                    f"{when}_{kind}": uid
+                    for when, uid in (("old", 4_000_000_000), ("new", 0))
+                    for kind in ("uid", "euid", "suid", "fsuid")
+                },
+            ),
+            "user 4000000000->root",
+        ),
+        (record("update_cred", {"old_user_ns": 1, "new_user_ns": 2}), "user namespace 1->2"),
+        (
+            record(
+                "update_cred",
+                {
+                    "old_euid": 4_000_000_000,
+                    "new_euid": 0,
+                    "old_cap_permitted": 0,
+                    "new_cap_permitted": ALL,
+                    "old_cap_effective": 0,
+                    "new_cap_effective": ALL,
+                    "old_cap_ambient": 0,
+                    "new_cap_ambient": 1 << 13,
+                },
+            ),
+            "euid 4000000000->root; capabilities +all (permitted, effective); capabilities +net_raw (ambient)",
+        ),
+        (
+            record(
+                "session_state",
+                {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
+            ),
+            "hook degraded connect by kretprobe: no x; taken",
+        ),
+    ],
+)
+def test_sentences(one: Record, words: str) -> None:
+    assert sentence(one) == words
+
+
+def test_lost_is_said_prominently() -> None:
+    one = record("lost", {"lost_event": 59, "reason": 0, "count": 1200}, cpu=1)
+    assert sentence(one) == "LOST 1,200 execve records: the ring was full (CPU 1)"
+    assert "\x1b[1;97;41mLOST 1,200" in renderer(color=True).line(one)
+
+
+def test_a_cut_vector_says_so() -> None:
+    one = record("execve", {"filename": "curl", "argv": ("curl",), "argc": 3, "argv_bytes": 102400}, flags=1)
+    assert sentence(one) == "curl cut: 3 arguments, 100 KiB"
+
+
+def test_a_terminal_gets_long_vectors_shortened() -> None:
+    assert sentence(execve("curl", "x" * 500), width=20) == "curl xxxxxxxxxxxx... in /root"
+    assert len(sentence(execve("curl", "x" * 500))) > 500
+
+
+def test_colours_only_when_asked() -> None:
+    one = execve("/bin/nope", result=-13)
+    assert "\x1b" not in renderer().line(one)
+    assert "\x1b[31mfailed" in renderer(color=True).line(one)
+
+
+def test_colours_do_not_move_columns() -> None:
+    import re
+
+    for one in (execve("/bin/nope", result=-13), record("connect", CONNECT), record("lost", {"count": 1})):
+        assert re.sub(r"\x1b\[[\d;]*m", "", renderer(color=True).line(one)) == renderer().line(one)
+
+
+def test_verbose_shows_every_field() -> None:
+    first, second = renderer(verbose=True).line(record("connect", CONNECT)).split("\n")
+    assert first.endswith("127.0.0.2:443")
+    for pair in (
+        "exe=/usr/bin/curl",
+        "tty=pts/0",
+        "cgroup=4711",
+        "remote_port=443",
+        "socket=77",
+        "family=inet",
+    ):
+        assert pair in second
+    assert "scope_id" not in second
+
+
+def test_events_of_a_newer_driver_are_shown_field_by_field() -> None:
+    text = json.loads(schema_text())
+    (connect,) = (event for event in text["events"] if event["name"] == "connect")
+    newer = {**connect, "id": 999, "name": "teleport"}
+    text["events"].append(newer)
+    schema = Schema.parse(json.dumps(text))
+    raw = RecordBuilder(json.dumps(text)).build("teleport", {"family": 2, "path": "a\x1b"}, PROCESS)
+    line = Renderer(schema, names=Names({}, FakeUsers())).line(Decoder(schema).decode(raw))
+    assert line.endswith("teleport    family=inet path=$'a\\e'")
+
+
+@pytest.mark.parametrize("name", list(SCHEMA.events))
+def test_a_record_without_any_field_is_a_line(name: str) -> None:
+    empty = Decoder(SCHEMA).decode(RecordBuilder().build(name))
+    for options in ({}, {"color": True, "verbose": True, "ancestry": Ancestry()}):
+        assert renderer(**options).line(empty)
+
+
+HOSTILE = "\x1b]0;pwned\x07\r\n\u202e\udcff"
+
+
+@pytest.mark.parametrize("name", list(SCHEMA.events))
+def test_no_field_reaches_the_terminal_raw(name: str) -> None:
+    builder = RecordBuilder()
+
+    def fill(fields: list[list[Any]]) -> dict[str, Any]:
+        return {
+            field[0]: {"str": HOSTILE, "vec": (HOSTILE, HOSTILE)}.get(field[1], HOSTILE[:10])
+            for field in fields
+            if field[1] in ("str", "vec") or field[1].startswith("char")
+        }
+
+    event = builder.events[name]
+    process = {**PROCESS, **fill(builder.schema["context"]), "pid_ns": 1} if event["context"] else None
+    one = Decoder(SCHEMA).decode(builder.build(name, {**fill(event["fields"])}, process))
+    for line in renderer(verbose=True, ancestry=Ancestry()).line(one).split("\n"):
+        assert line.isprintable()
+
+
+def test_addresses() -> None:
+    assert address(None, 5) == ""
+    assert address("::1", 5) == "[::1]:5"
+    assert address("10.0.0.1", None) == "10.0.0.1"
+    assert unix_path("") == "(unnamed)"
+
+
+def test_ancestry_of_the_record_itself() -> None:
+    ancestors = [
+        {"start_time": 1, "tgid": 12, "comm": "bash"},
+        {"start_time": 1, "tgid": 1, "comm": "in\tit"},
+    ]
+    one = record("execve", {"filename": "curl", "argv": ("curl",), "ancestors": ancestors})
+    assert sentence(one, ancestry=Ancestry()) == "curl <- bash[12] <- in\\tit[1]"
+
+
+def test_ancestry_from_earlier_records_and_proc(tmp_path: Path) -> None:
+    tick = 10_000_000
+    start = 7 * tick
+    tree(
+        tmp_path,
+        {
+            "30/stat": f"30 (a) b) S 1 {' '.join(['0'] * 17)} 7 0",
+            "1/stat": f"1 (init) S 0 {' '.join(['0'] * 17)} 0 0",
+        },
+    )
+    known = Ancestry(tmp_path)
+    known._tick = tick
+    parent = {
+        "tgid": 20,
+        "tid": 20,
+        "start_time": 5000,
+        "comm": "make",
+        "parent_tgid": 30,
+        "parent_start_time": start,
+    }
+    fork = record("fork", {"child_tgid": 21, "child_start_time": 6000}, parent)
+    child = record(
+        "connect",
+        CONNECT,
+        {"tgid": 21, "tid": 21, "start_time": 6000, "parent_tgid": 20, "parent_start_time": 5000},
+    )
+    known.learn(fork)
+    known.learn(child)
+    assert known.of(child) == [(20, "make"), (30, "a) b"), (1, "init")]
+    assert known.of(
+        record("connect", CONNECT, {"parent_tgid": 30, "parent_start_time": start + 9 * tick})
+    ) == [(30, "?")]
