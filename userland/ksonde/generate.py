@@ -8,6 +8,7 @@ Text, vectors, lists and addresses stay bytes until they are asked for.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from construct import FormatField, Renamed
@@ -29,7 +30,7 @@ class _Part(NamedTuple):
     name: str
     attribute: str
     shape: AnyConstruct
-    bit: int | None
+    bit: int
     doc: str
 
     @property
@@ -41,7 +42,7 @@ class _Part(NamedTuple):
 
     @property
     def slot(self) -> str:
-        return f"_{self.name}" if self.kept_raw else self.attribute
+        return f"_{self.attribute}" if self.kept_raw else self.attribute
 
 
 def generate(schema: Schema) -> str:
@@ -71,9 +72,10 @@ def _event(event: EventSchema, context: Sequence[Field]) -> Iterator[str]:
         yield from (f"    {field.attribute} = None" for field in context)
     yield from ("", "    @property", "    def hook(self):")
     yield f"        return None if self._hook == {uapi.NO_HOOK:#x} else self._hook"
-    for part in parts:
-        if part.kept_raw:
-            yield from _property(part, parts)
+    for section in (process, data):
+        for part in section:
+            if part.kept_raw:
+                yield from _property(part, section)
     yield from _to_dict(process, data)
     yield from ("", "", *_function(event, sections, parts))
 
@@ -98,7 +100,7 @@ def _function(event: EventSchema, sections: dict[str, Any], parts: list[_Part]) 
         yield from _list("    if (", [checks[0], *(f"or {check}" for check in checks[1:])], "):")
         yield f"        raise BadRecord('{event.name}: a reference leads out of the record')"
     yield "    record.raw = raw"
-    mask = sum(1 << part.bit for part in parts if not part.kept_raw and part.bit is not None)
+    mask = sum(1 << part.bit for part in parts if not part.kept_raw)
     yield f"    absent = record.absent & {mask:#x}"
     yield "    if absent:"
     yield f"        for name in {event.name}_absent[absent]:"
@@ -106,10 +108,10 @@ def _function(event: EventSchema, sections: dict[str, Any], parts: list[_Part]) 
     yield "    return record"
 
 
-def _property(part: _Part, parts: list[_Part]) -> Iterator[str]:
-    """The property that converts a part when it is asked for."""
+def _property(part: _Part, section: list[_Part]) -> Iterator[str]:
+    """The property that converts a part of a section when it is asked for."""
     yield from ("", "    @property", f"    def {part.attribute}(self):", f"        {part.doc!r}")
-    yield f"        if self.absent & {1 << (part.bit or 0):#x}:"
+    yield f"        if self.absent & {1 << part.bit:#x}:"
     yield "            return None"
     if isinstance(part.shape, shapes.Reference):
         yield f"        start = self.{part.slot} & 0xffff"
@@ -121,7 +123,7 @@ def _property(part: _Part, parts: list[_Part]) -> Iterator[str]:
     elif isinstance(part.shape, shapes.Reference):
         yield "        return data.decode('utf-8', 'surrogateescape')"
     elif isinstance(part.shape, shapes.Address):
-        family = next((f"self.{p.slot}" for p in parts if p.name == part.shape.family), "None")
+        family = next((f"self.{p.attribute}" for p in section if p.name == part.shape.family), "None")
         yield f"        return address(self.{part.slot}, {family})"
     else:
         yield f"        return padded_text(self.{part.slot})"
@@ -153,18 +155,16 @@ def _absent_names(parts: list[_Part]) -> Iterator[str]:
 def _parts(section: Any, fields: Sequence[Field]) -> Iterator[_Part]:
     """The named parts of a section's Struct."""
     by_name = {field.name: field for field in fields}
-    for part in section.subcons:
+    for part in section.subcon.subcons:
         if part.name is not None:
-            shape = part.subcon
-            bit = shape.bit if isinstance(shape, shapes.Present) else None
-            shape = shape.subcon if isinstance(shape, shapes.Present) else shape
             field = by_name[part.name]
-            yield _Part(part.name, field.attribute, shape, bit, field.doc)
+            bit = section.first + section.names.index(part.name)
+            yield _Part(part.name, field.attribute, part.subcon, bit, field.doc)
 
 
 def codes(shape: Any) -> str:
     """The struct module's code of a part of fixed size: integers, bytes, references as one u32, paddings."""
-    if isinstance(shape, (Renamed, shapes.Present)):
+    if isinstance(shape, (Renamed, shapes.Section)):
         return codes(shape.subcon)
     if isinstance(shape, FormatField):
         return str(shape.fmtstr).lstrip("<")
@@ -187,4 +187,5 @@ def _list(begin: str, items: Iterable[str], end: str) -> Iterator[str]:
 
 
 def _class_name(event: str) -> str:
-    return "".join(word.capitalize() for word in event.split("_")) + "Record"
+    """create_file: CreateFileRecord.  No two events have the same: each capital stands for one "_x"."""
+    return re.sub(r"(?:^|_)([a-z])", lambda match: match[1].upper(), event) + "Record"

@@ -143,7 +143,7 @@ class Schema:
         """
         try:
             return cls(text if isinstance(text, str) else text.decode("utf-8"))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise BadSchema(f"{type(error).__name__}: {error}") from error
 
     def profile(self, letter: str = "D") -> tuple[str, ...]:
@@ -212,20 +212,21 @@ class Schema:
             if item.offset < begin:
                 raise BadSchema(f"{item.name} lies on what is before it")
             parts += _padding(item.offset - begin)
-            shape = self._shape(item, [f.name for f in fields[:number]])
-            parts.append(
-                item.name / (shape if first_bit is None else shapes.Present(shape, first_bit + number))
-            )
+            shape = self._shape(item, [f.name for f in fields[:number]], first_bit)
+            parts.append(item.name / shape)
             begin = item.offset + _size(item)
         if begin > end:
             raise BadSchema(f"{fields[-1].name} ends at {begin}, beyond {end}")
         if first_bit is not None and len(fields) > _HALF:
             raise SchemaTooNew(f"{len(fields)} fields")
-        return Struct(*parts, *_padding(end - begin))
+        struct = Struct(*parts, *_padding(end - begin))
+        return struct if first_bit is None else shapes.Section(struct, first_bit, [f.name for f in fields])
 
-    def _shape(self, item: Field, before: list[str]) -> AnyConstruct:
+    def _shape(self, item: Field, before: list[str], first_bit: int | None) -> AnyConstruct:
         if item.type in _INTEGERS:
             return _INTEGERS[item.type]
+        if first_bit is None and _is_reference(item):
+            raise BadSchema(f"{item.name} of a structure is no number and no array")
         if item.type in _REFERENCES:
             return _REFERENCES[item.type]()
         kind, _, name = item.type.partition(":")
@@ -236,7 +237,9 @@ class Schema:
         if item.type.startswith("char"):
             return shapes.Text(_size(item))
         if item.format == "ip":
-            return shapes.Address(_size(item), _family_of(item.name, before))
+            family = _family_of(item.name, before)
+            bit = None if family is None or first_bit is None else first_bit + before.index(family)
+            return shapes.Address(_size(item), family, bit)
         return shapes.Blob(_size(item))
 
 
@@ -261,13 +264,17 @@ def _check_name(name: Any, where: str) -> None:
 def _fields(rows: Iterable[Sequence[Any]], where: str, taken: Iterable[str] = ()) -> tuple[Field, ...]:
     """Check the rows; a row may be longer than this package knows."""
     fields: dict[str, Field] = {}
+    used = set(taken)
     for name, kind, offset, form, doc, *_ in rows:
         _check_name(name, where)
         if not isinstance(offset, int) or not 0 <= offset < uapi.RECORD_MAX:
             raise BadSchema(f"{where}: {name} lies at {offset!r}")
         if name in fields:
             raise BadSchema(f"{where} has two fields {name}")
-        attribute = f"{name}_" if keyword.iskeyword(name) or name in taken else name
+        attribute = name
+        while attribute in used or keyword.iskeyword(attribute):
+            attribute += "_"
+        used.add(attribute)
         fields[name] = Field(name, str(kind), offset, str(form), str(doc), attribute)
         _size(fields[name])
     return tuple(fields.values())
@@ -277,12 +284,16 @@ def _size(item: Field) -> int:
     """Bytes in the fixed part.  SchemaTooNew: the type is not known."""
     if item.type in _INTEGERS:
         return _INTEGERS[item.type].sizeof()
-    if item.type in _REFERENCES or item.type.startswith("list:"):
+    if _is_reference(item):
         return uapi.Ref.sizeof()
     array = _ARRAY.fullmatch(item.type)
     if array is None:
         raise SchemaTooNew(f"{item.name} is of type {item.type}")
     return int(array[2])
+
+
+def _is_reference(item: Field) -> bool:
+    return item.type in _REFERENCES or item.type.startswith("list:")
 
 
 def _padding(length: int) -> list[AnyConstruct]:

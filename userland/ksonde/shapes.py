@@ -9,12 +9,12 @@ from __future__ import annotations
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import TYPE_CHECKING, Any
 
-from construct import Adapter, Bytes, Construct, Pointer, Struct, this
+from construct import Adapter, Bytes, Construct, Pointer, Struct, ValidationError, this
 
 from . import uapi
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     # construct-typing makes these generic, construct does not.
     _Adapter = Adapter[Any, Any, Any, Any]
@@ -27,8 +27,8 @@ __all__ = [
     "Address",
     "Blob",
     "List",
-    "Present",
     "Reference",
+    "Section",
     "Text",
     "Vector",
     "address",
@@ -65,22 +65,37 @@ def address(data: bytes, family: int | None) -> str:
     return data.hex()
 
 
-class Present(_Adapter):
-    """A field that has no value (None) when its bit of the header's absent is set.
+class _Shape(_Adapter):
+    """An adapter that a compiled Struct calls for its value, and not for all of the parsing."""
+
+    def _emitparse(self, code: Any) -> str:
+        subcon: Any = self.subcon
+        code.linkedinstances[id(self)] = self
+        return f"linkedinstances[{id(self)}]._decode({subcon._compileparse(code)}, this, None)"
+
+
+class Section(_Shape):
+    """Fields in a row; one has no value (None) when its bit of the header's absent is set.
 
     Attributes:
-        bit: its number.
+        first: number of the first field's bit.
+        names: of the fields.
     """
 
-    def __init__(self, subcon: AnyConstruct, bit: int) -> None:
+    def __init__(self, subcon: AnyConstruct, first: int, names: Sequence[str]) -> None:
         super().__init__(subcon)
-        self.bit = bit
+        self.first = first
+        self.names = tuple(names)
 
     def _decode(self, obj: Any, context: Any, path: Any) -> Any:
-        return None if context._root.header.absent >> self.bit & 1 else obj
+        absent = context.header.absent >> self.first
+        for number, name in enumerate(self.names):
+            if absent >> number & 1:
+                obj[name] = None
+        return obj
 
 
-class Text(_Adapter):
+class Text(_Shape):
     """char[N]: NUL-padded text."""
 
     def __init__(self, length: int) -> None:
@@ -90,7 +105,7 @@ class Text(_Adapter):
         return padded_text(obj)
 
 
-class Blob(_Adapter):
+class Blob(_Shape):
     """u8[N]: bytes."""
 
     def __init__(self, length: int) -> None:
@@ -101,17 +116,25 @@ class Blob(_Adapter):
 
 
 class Address(Blob):
-    """u8[N] of format "ip": an address; the field named family says what kind."""
+    """u8[N] of format "ip": an address.
 
-    def __init__(self, length: int, family: str | None) -> None:
+    Attributes:
+        family: name of the field that says of what kind, None when there is none.
+        bit: of that field in the header's absent, None when it has none.
+    """
+
+    def __init__(self, length: int, family: str | None, bit: int | None) -> None:
         super().__init__(length)
         self.family = family
+        self.bit = bit
 
     def _decode(self, obj: bytes, context: Any, path: Any) -> Any:
-        return address(obj, context[self.family] if self.family is not None else None)
+        if self.family is None or (self.bit is not None and context._.header.absent >> self.bit & 1):
+            return address(obj, None)
+        return address(obj, context[self.family])
 
 
-class Reference(_Adapter):
+class Reference(_Shape):
     """str: a reference to text in the record's tail.  Records are parsed from streams of their own."""
 
     convert: Callable[[bytes], Any] = staticmethod(text)
@@ -121,7 +144,14 @@ class Reference(_Adapter):
         super().__init__(Struct(offset, length, "bytes" / Pointer(this.offset, Bytes(this.length))))
 
     def _decode(self, obj: Any, context: Any, path: Any) -> Any:
+        self._check(obj, context)
         return self.convert(obj.bytes)
+
+    @staticmethod
+    def _check(ref: Any, context: Any) -> None:
+        """Nothing to be read beyond the end is not enough: the begin must lie in the record, too."""
+        if ref.offset + ref.length > context._.header.length:
+            raise ValidationError(f"{ref.length} bytes at {ref.offset} of {context._.header.length}")
 
 
 class Vector(Reference):
@@ -144,6 +174,7 @@ class List(Reference):
         self.item = item
 
     def _decode(self, obj: Any, context: Any, path: Any) -> Any:
+        self._check(obj, context)
         size = self.item.sizeof()
         data = obj.bytes
         return tuple(self.item.parse(data[i : i + size]) for i in range(0, len(data) - size + 1, size))
