@@ -154,6 +154,7 @@ class Experiment:
         if busybox is None:
             raise ToolError("there is no busybox", "apt-get install busybox-static")
         archive.copy(Path(busybox), "/bin/busybox")
+        archive.copy(Path(busybox), "/true")
         archive.copy(compiled("workloads.c", "workloads", "-static"), "/workloads")
         for folder in ("dev", "proc", "sys", "tmp"):
             archive.add(folder, 0o040755)

@@ -31,7 +31,7 @@
 
 static int pipe_ends[2];
 static struct sockaddr_in closed_port;
-static char program[] = "/bin/busybox";
+static char program[] = "/true";	/* nobody else has its pages mapped */
 static char *child_argv[] = { "true", NULL };
 static char *child_envp[] = { NULL };
 
