@@ -29,17 +29,17 @@ class Workload:
         self._modules = modules
         self._acts: list[Callable[[], None]] = [
             self._program,
-            self._failing_program,
-            self._script,
-            self._files,
             self._tcp,
+            self._set_user_id_program,
+            self._module,
+            self._files,
+            self._failing_program,
             self._tcp6,
+            self._set_user_id_call,
+            self._script,
             self._refused,
             self._udp,
             self._unix,
-            self._set_user_id_program,
-            self._set_user_id_call,
-            self._module,
             self._killed,
         ]
 

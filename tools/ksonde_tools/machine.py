@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import compileall
 import os
 import re
 import selectors
@@ -80,6 +81,9 @@ class Result:
 
 def run(task: Run, out: Sink | None = None, err: Sink | None = None) -> Result:
     """Boot, run the command, hand its output to the sinks as it comes, return how it ended."""
+    # The guest cannot write into the clone, and would compile everything at each start.
+    compileall.compile_dir(ROOT / "userland", quiet=2)
+    compileall.compile_dir(ROOT / "tools", quiet=2)
     log = task.log or cache_dir() / "logs" / f"vm-{os.getpid()}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")

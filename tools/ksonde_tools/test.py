@@ -80,12 +80,13 @@ def _in_guest(options: argparse.Namespace) -> int:
     environment = {
         **guest_environment(),
         "PYTHONUNBUFFERED": "1",
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
         "KSONDE_KO": str(ko),
         "KSONDE_TESTS": str(programs),
     }
     task = machine.Run(
         kernel=chosen,
-        command=[*_pytest("tests/vm", options.pytest), "-v", "-p", "no:cacheprovider"],
+        command=[*_pytest("tests/vm", options.pytest), "-v", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"],
         module=[str(ko)],
         cpus=options.cpus,
         memory=options.memory,
