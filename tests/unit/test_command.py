@@ -33,6 +33,15 @@ def test_exit_codes(script: str, code: int) -> None:
         command.send(signal.SIGTERM)
 
 
+def test_one_that_a_signal_ends_before_it_executes() -> None:
+    with Command(["true"]) as command:
+        assert not command._ended(0.2)  # time to reset its signal handlers
+        command.send(signal.SIGTERM)
+        assert command._ended(10)
+        command.release()
+        assert command.wait() == 143
+
+
 def test_never_released_never_executed(tmp_path: Path) -> None:
     proof = tmp_path / "ran"
     with Command(["touch", str(proof)]) as command:

@@ -82,7 +82,8 @@ class Command:
 
     def release(self) -> None:
         """Let it execute.  CommandRefused when the kernel does not want to."""
-        os.write(self._go, b"!")
+        with contextlib.suppress(BrokenPipeError):  # a signal was faster
+            os.write(self._go, b"!")
         os.close(self._go)
         self._go = -1
         with os.fdopen(self._failed, "rb") as failed:
@@ -140,14 +141,14 @@ def _child(
 ) -> NoReturn:
     """The child: waits, then executes.  Nothing of Python's own clean-up may run here."""
     try:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
         os.close(go_write)
         if os.read(go_read, 1) != b"!":  # the parent gave up
             os._exit(125)
         if stdout is not None:
             os.dup2(stdout, 1)
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)
         os.execv(path, list(argv))
     except OSError as error:
         os.write(failed, str(error.errno).encode())

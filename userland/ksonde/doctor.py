@@ -158,10 +158,15 @@ def _headers(machine: Machine) -> Iterator[Check]:
     build = f"/lib/modules/{machine.release}/build"
     if machine.path(f"{build}/Makefile").is_file():
         yield Check("headers", OK, build)
-    elif built(machine) is not None:
+    elif _is_built(machine):
         yield Check("headers", OK, "not there, and not needed: the module is built already")
     else:
         yield Check("headers", FAIL, f"none for {machine.release}", _install_headers(machine))
+
+
+def _is_built(machine: Machine) -> bool:
+    """Whether there is a module for this kernel: loaded, or in the clone."""
+    return machine.module_version() is not None or built(machine) is not None
 
 
 def _install_headers(machine: Machine) -> str:
@@ -205,7 +210,7 @@ def _compiler(machine: Machine) -> Iterator[Check]:
         return
     other = machine.find(kind)
     if other is None:
-        state = WARN if built(machine) is not None else FAIL
+        state = WARN if _is_built(machine) else FAIL
         yield Check("compiler", state, f"no {kind}; the kernel was built with {program}", install)
         return
     version = machine.run([other, "-dumpversion"]).stdout.strip().split(".")[0]
@@ -220,7 +225,7 @@ def _compiler(machine: Machine) -> Iterator[Check]:
 def _make(machine: Machine) -> Iterator[Check]:
     missing = [tool for tool in ("make", "ld") if machine.find(tool) is None]
     if missing:
-        state = WARN if built(machine) is not None else FAIL
+        state = WARN if _is_built(machine) else FAIL
         debian = {"debian", "ubuntu"} & _distribution(machine)
         yield Check(
             "make",

@@ -218,7 +218,8 @@ class Renderer:
         remote = get(record, "remote_address")
         if remote is not None:
             scope = get(record, "scope_id")
-            to = address(remote, get(record, "remote_port"), self._interface(scope) if scope else "")
+            interface = self._interface(scope, get(record, "net_ns")) if scope else ""
+            to = address(remote, get(record, "remote_port"), interface)
             what = _transport(get(record, "type"), get(record, "protocol"))
             local = self._local(record)
             route = join([what, local, "->", self.paint("strong", to)])
@@ -240,11 +241,12 @@ class Renderer:
         local, port = get(record, "local_address"), get(record, "local_port")
         if local is None or (not port and local in ("0.0.0.0", "::")):
             return ""
-        name = self._interfaces.of_address(local) if self._interfaces is not None else None
+        known = self._interfaces
+        name = known.of_address(local, get(record, "net_ns")) if known is not None else None
         return address(local, port) + (self.paint("dim", f" ({text.printable(name)})") if name else "")
 
-    def _interface(self, index: int) -> str:
-        name = self._interfaces.name(index) if self._interfaces is not None else None
+    def _interface(self, index: int, net_ns: Optional[int]) -> str:
+        name = self._interfaces.name(index, net_ns) if self._interfaces is not None else None
         return text.printable(name) if name else str(index)
 
     def _namespace(self, record: Record) -> str:
