@@ -43,7 +43,11 @@ class Ticks:
         self.ticks = ticks
 
     def __eq__(self, other: object) -> bool:
+        if isinstance(other, Ticks):
+            return other.ticks == self.ticks
         return isinstance(other, int) and other // TICK == self.ticks
+
+    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return f"<tick {self.ticks}>"
@@ -58,21 +62,10 @@ class Between:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, (int, float)) and self.low <= other <= self.high
 
+    __hash__ = None  # type: ignore[assignment]
+
     def __repr__(self) -> str:
         return f"<{self.low} to {self.high}>"
-
-
-class Such:
-    """Whatever a predicate takes."""
-
-    def __init__(self, what: str, predicate: Callable[[Any], bool]) -> None:
-        self.what, self.predicate = what, predicate
-
-    def __eq__(self, other: object) -> bool:
-        return self.predicate(other)
-
-    def __repr__(self) -> str:
-        return f"<{self.what}>"
 
 
 def _whole(value: Any) -> Any:
@@ -128,16 +121,25 @@ def context_of(facts: Facts, **other: Any) -> dict[str, Any]:
     return {**expected, **other}
 
 
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) < 600 else f"{text[:300]} ... {text[-200:]} ({len(text)})"
+
+
 def _compare(what: str, expected: Mapping[str, Any], got: Mapping[str, Any], names: Iterable[str]) -> None:
     names = set(names)
     assert set(expected) == names, f"{what}: this test must say something about each of the schema's fields"
-    assert set(got) == names
-    wrong = {name: (expected[name], got[name]) for name in sorted(names) if not expected[name] == got[name]}
-    assert not wrong, f"{what} (expected, got): {wrong}"
+    assert set(got) == names, f"{what}: fields that the schema does not have, or lacks"
+    wrong = [name for name in sorted(names) if not (expected[name] == got[name])]
+    said = [f"{name}: {_short(expected[name])} expected, got {_short(got[name])}" for name in wrong]
+    if said:
+        raise AssertionError(f"{what}: {'; '.join(said)}")
 
 
 def assert_context(schema: ksonde.Schema, record: Record, expected: Mapping[str, Any]) -> None:
-    _compare(f"context of {record.event}", expected, record.to_dict()["process"], (f.name for f in schema.context))
+    _compare(
+        f"context of {record.event}", expected, record.to_dict()["process"], (f.name for f in schema.context)
+    )
 
 
 def assert_fields(schema: ksonde.Schema, record: Record, expected: Mapping[str, Any]) -> None:
@@ -240,9 +242,15 @@ class Waiting:
     facts: Facts
     lines: list[Facts] = field(default_factory=list)
 
+    def next(self) -> Facts:
+        """Its next line."""
+        assert self.process.stdout is not None
+        self.lines.append(_whole(json.loads(self.process.stdout.readline())))
+        return self.lines[-1]
+
     def go(self, status: int | None = 0) -> Done:
         out, _ = self.process.communicate(b"\n", timeout=60)
-        lines = [self.facts, *(_whole(json.loads(line)) for line in out.splitlines())]
+        lines = [self.facts, *self.lines, *(_whole(json.loads(line)) for line in out.splitlines())]
         assert status is None or self.process.returncode == status
         return Done(lines, self.process.returncode, 0, boottime(), pid=self.process.pid)
 

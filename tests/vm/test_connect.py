@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyroute2 import IPRoute
-
 from acting import COMPAT, NASTY, Between, Facts, Tap, act, context_of
+from pyroute2 import IPRoute
 
 EVENTS = ["connect"]
 
@@ -266,7 +265,9 @@ def test_who(tap: Tap, bits: int, cgroup: Path) -> None:
 
 def test_user_namespace(tap: Tap) -> None:
     """Ids are those of the initial user namespace, whatever the process calls itself."""
-    facts = act("ids=1234:1234:1234:2345:2345:2345", "unshare=user", "idmap=1234:2345", "udp=127.0.0.1:5")["udp"]
+    facts = act("ids=1234:1234:1234:2345:2345:2345", "unshare=user", "idmap=1234:2345", "udp=127.0.0.1:5")[
+        "udp"
+    ]
     assert facts["uid"] == 0 and facts["gid"] == 0
     assert facts["user_ns"] != os.stat("/proc/self/ns/user").st_ino
     tap.collect()

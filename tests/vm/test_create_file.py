@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from acting import COMPAT, NASTY, Facts, Tap, act, context_of
 
 EVENTS = ["create_file"]
@@ -40,7 +39,7 @@ def fields_of(facts: Facts, path: str, **other: Any) -> dict[str, Any]:
 @pytest.mark.parametrize("call", ["create", "creat", "mknod"])
 def test_file(tap: Tap, tmpfs: Path, bits: int, call: str) -> None:
     path = os.fsdecode(os.fsencode(tmpfs) + b"/" + os.fsencode(NASTY))
-    done = act("umask=027", f"{call}=666:{path}", bits=bits)
+    done = act("umask=027", f"{call}=666:{path}", bits=bits, cwd=tmpfs)
     facts = done[call]
     assert facts["result"] >= 0 and facts["mode"] == 0o100640
     tap.collect()
@@ -82,15 +81,26 @@ def test_bind_mount(tap: Tap, tmpfs: Path, place: Path, bits: int) -> None:
     bound.mkdir()
     subprocess.run(["mount", "--bind", inner, bound], check=True)
     try:
-        done = act(f"create=600:{bound}/x", f"mknod=600:{inner}/y", bits=bits)
+        done = act(f"create=600:{bound}/x", f"creat=600:{inner}/y", bits=bits)
         tap.collect()
         made = tap.of("create_file", done["create"]["tgid"])
         assert len(made) == 2
-        for record, step, path in zip(made, ("create", "mknod"), (f"{bound}/x", f"{inner}/y")):
+        for record, step, path in zip(made, ("create", "creat"), (f"{bound}/x", f"{inner}/y")):
             facts = done[step]
             tap.check(record, context_of(facts), fields_of(facts, path), flags=flags_of(bits))
     finally:
         subprocess.run(["umount", bound], check=True)
+
+
+def test_mknod_elsewhere(tap: Tap, tmpfs: Path, bits: int) -> None:
+    """mknod(2) beyond the mount of the current directory: no mount is known, and the record says so."""
+    facts = act("chdir=/", f"mknod=600:{tmpfs}/n", bits=bits)["mknod"]
+    tap.collect()
+    data = fields_of(facts, f"{tmpfs}/n")
+    record = tap.one("create_file", facts["tgid"])
+    if not record.mount_known:
+        data = {**data, "path": "/n", "mount_known": 0}
+    tap.check(record, context_of(facts), data, flags=flags_of(bits))
 
 
 def test_disk(tap: Tap, disk: Path, bits: int) -> None:

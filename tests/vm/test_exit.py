@@ -9,16 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from acting import COMPAT, Done, Facts, Tap, act, context_of
+
 from ksonde.record import Record
 
 EVENTS = ["exit"]
-
-
-def gone(facts: Facts, **other: Any) -> dict[str, Any]:
-    """The context of an exit: the process has given its namespaces up, or not yet."""
-    return context_of(facts, **other)
 
 
 def fields_of(done: Done, record: Record, **other: Any) -> dict[str, Any]:
@@ -43,7 +38,9 @@ def test_status(tap: Tap, bits: int, code: int) -> None:
     facts = done["exit"]
     tap.collect()
     record = tap.one("exit", facts["tgid"])
-    tap.check(record, gone(facts), fields_of(done, record, code=code), flags=flags_of(bits), within=done)
+    tap.check(
+        record, context_of(facts), fields_of(done, record, code=code), flags=flags_of(bits), within=done
+    )
     assert record.run_time >= 50_000_000
 
 
@@ -53,7 +50,13 @@ def test_signal(tap: Tap, bits: int, number: signal.Signals) -> None:
     facts = done["kill"]
     tap.collect()
     record = tap.one("exit", facts["tgid"])
-    tap.check(record, gone(facts), fields_of(done, record, signal=int(number)), flags=flags_of(bits), within=done)
+    tap.check(
+        record,
+        context_of(facts),
+        fields_of(done, record, signal=int(number)),
+        flags=flags_of(bits),
+        within=done,
+    )
 
 
 @pytest.fixture
@@ -72,7 +75,8 @@ def test_core_dump(tap: Tap, core_pattern: Path, bits: int) -> None:
     tap.collect()
     record = tap.one("exit", facts["tgid"])
     data = fields_of(done, record, signal=int(signal.SIGSEGV), core_dumped=1)
-    tap.check(record, gone(facts), data, flags=flags_of(bits), within=done)
+    # No system call ended it.
+    tap.check(record, context_of(facts), data, within=done)
 
 
 def test_last_thread(tap: Tap, bits: int) -> None:
@@ -84,7 +88,7 @@ def test_last_thread(tap: Tap, bits: int) -> None:
     record = tap.one("exit", facts["tgid"])
     assert record.tid == facts["tid"]
     data = fields_of(done, record, code=done.status)
-    tap.check(record, gone(facts), data, flags=flags_of(bits), within=done)
+    tap.check(record, context_of(facts), data, flags=flags_of(bits), within=done)
 
 
 def test_exit_group(tap: Tap) -> None:
@@ -102,7 +106,7 @@ def test_peak(tap: Tap) -> None:
     assert done.usage.ru_maxrss > 48_000
     tap.collect()
     record = tap.one("exit", facts["tgid"])
-    tap.check(record, gone(facts), fields_of(done, record, code=0), within=done)
+    tap.check(record, context_of(facts), fields_of(done, record, code=0), within=done)
 
 
 def test_identity_is_that_of_the_fork(tap: Tap) -> None:

@@ -247,7 +247,7 @@ static void say_facts(void)
 	}
 	prctl(PR_GET_NAME, comm);
 	say_string("comm", comm);
-	say_link("exe", "/proc/self/exe");
+	say_link("exe", "/proc/thread-self/exe");
 	say_link("cwd", "/proc/thread-self/cwd");
 	say_link("fd0", "/proc/thread-self/fd/0");
 	say_link("fd1", "/proc/thread-self/fd/1");

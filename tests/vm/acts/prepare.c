@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <termios.h>
@@ -159,6 +160,8 @@ void step_idmap(char *value)
 {
 	char text[64];
 
+	/* Who has changed ids has lost the right to its own files there. */
+	prctl(PR_SET_DUMPABLE, 1);
 	snprintf(text, sizeof(text), "0 %lld 1", take_number(&value));
 	put("/proc/self/uid_map", text);
 	put("/proc/self/setgroups", "deny");
@@ -228,6 +231,14 @@ void step_cpu(char *value)
 	CPU_ZERO(&set);
 	CPU_SET(atoi(value), &set);
 	check(!sched_setaffinity(0, sizeof(set), &set), "cpu");
+}
+
+/* Limit of the stack, bytes: a fourth of it is for arguments. */
+void step_stack(char *value)
+{
+	struct rlimit limit = { atol(value), atol(value) };
+
+	check(!setrlimit(RLIMIT_STACK, &limit), "stack");
 }
 
 /* Prints the facts, then waits for a byte (or the end) of descriptor 0. */

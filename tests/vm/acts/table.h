@@ -24,6 +24,7 @@ STEP(umask)
 STEP(environment)
 STEP(bigenv)
 STEP(cpu)
+STEP(stack)
 STEP(ready)
 STEP(facts)
 

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The command line, with a real module."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from typing import Any
+
+import pytest
+from acting import ACT, Tap, act, is_loaded
+
+import ksonde
+
+
+def cli(*arguments: Any, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "ksonde", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, **options)
+    assert "Traceback" not in done.stderr
+    assert not check or done.returncode == 0, done.stderr
+    return done
+
+
+def test_watch_a_command() -> None:
+    """Its exit code, and only its tree."""
+    with act_storm():
+        command = ["sh", "-c", f"{ACT[64]} udp=127.0.0.1:4242 >/dev/null; exit 7"]
+        done = cli("watch", "--json", "--event", "connect", "--event", "execve", "--", *command, check=False)
+    assert done.returncode == 7
+    records = [json.loads(line) for line in done.stdout.splitlines()]
+    connects = [record for record in records if record["event"] == "connect"]
+    assert [record["data"]["remote_port"] for record in connects] == [4242]
+    programs = [record["process"]["comm"] for record in records if record["event"] == "execve"]
+    assert programs[-1] == "act64" and len(programs) <= 3
+
+
+class act_storm:
+    """Connections of somebody else's."""
+
+    def __enter__(self) -> None:
+        loop = f"while :; do {ACT[64]} connects=5:1 >/dev/null; done"
+        self.shell = subprocess.Popen(["/bin/sh", "-c", loop], start_new_session=True)
+
+    def __exit__(self, *_: object) -> None:
+        os.killpg(self.shell.pid, 9)
+        self.shell.wait()
+
+
+def test_watch_for_people() -> None:
+    done = cli("watch", "--event", "connect", "--", ACT[32], "udp=127.0.0.1:4243", stdin=subprocess.DEVNULL)
+    line = next(line for line in done.stdout.splitlines() if "4243" in line and "connect" in line)
+    assert "act32" in line
+    assert "lost 0" in done.stderr + done.stdout
+
+
+def test_watch_killed_command() -> None:
+    done = cli("watch", "--event", "exit", "--", "sh", "-c", "kill -9 $$", check=False)
+    assert done.returncode == 128 + 9
+
+
+def test_watch_count() -> None:
+    thread = threading.Timer(2, lambda: act("connects=50:1"))
+    thread.start()
+    done = cli("watch", "--json", "--event", "connect", "--count", "3", "--for", "60s")
+    thread.join()
+    assert len([line for line in done.stdout.splitlines() if json.loads(line)["event"] == "connect"]) == 3
+
+
+def test_watch_for_a_while() -> None:
+    done = cli("watch", "--for", "1s", "--event", "load_module")
+    assert "lost 0" in done.stderr + done.stdout
+
+
+def test_hooks() -> None:
+    with ksonde.open(["connect"]) as session:
+        Tap(session)
+        done = cli("hooks")
+        for hook in session.device.hooks():
+            assert hook.name in done.stdout
+        assert "armed" in done.stdout and "idle" in done.stdout
+
+
+@pytest.mark.parametrize("command", [["status"], ["schema"], ["stat", "--help"]])
+def test_runs(command: list[str]) -> None:
+    assert cli(*command).stdout
+
+
+def test_schema_is_the_drivers() -> None:
+    with ksonde.Device() as device:
+        schema = device.schema()
+    out = cli("schema").stdout
+    assert all(name in out for name in schema.events)
+
+
+def test_unknown_event() -> None:
+    done = cli("watch", "--event", "conect", check=False)
+    assert done.returncode not in (0, 1) and "connect" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_unload_and_load() -> None:
+    assert is_loaded()
+    with ksonde.open(["connect"]):
+        done = cli("unload", check=False)
+        assert done.returncode != 0 and is_loaded()
+    cli("unload")
+    assert not is_loaded()
+    missing = cli("watch", "--for", "1s", check=False)
+    assert missing.returncode == 3 and "ksonde load" in missing.stderr
+    subprocess.run(["insmod", os.environ["KSONDE_KO"]], check=True)
+    assert is_loaded()
