@@ -71,21 +71,21 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (execve("/bin/ls", "-l", "a b"), "/bin/ls -l 'a b' is /usr/bin/curl in /root"),
-        (execve("-curl"), "-curl in /root"),
-        (execve("./x", interpreter="/bin/sh"), "./x by /bin/sh in /root"),
-        (execve("/bin/nope", result=-13), "/bin/nope failed: EACCES (Permission denied) in /root"),
+        (execve("/bin/ls", "-l", "a b"), "/bin/ls -l 'a b' (/usr/bin/curl, in /root)"),
+        (execve("-curl"), "-curl (in /root)"),
+        (execve("./x", interpreter="/bin/sh"), "./x (by /bin/sh, in /root)"),
+        (execve("/bin/nope", result=-13), "/bin/nope (in /root) failed: EACCES (Permission denied)"),
         (
             record("execve", {"filename": "/bin/x", "argv": ("y",), "result": -2}),
-            "/bin/x: y failed: ENOENT (No such file or directory)",
+            "y (/bin/x) failed: ENOENT (No such file or directory)",
         ),
         (
             execve("curl", elevation=1, file_flags=2 | 16, ld_preload="/x.so"),
-            "curl set-user-ID memfd LD_PRELOAD=/x.so in /root",
+            "curl (set-user-ID, memfd, LD_PRELOAD=/x.so, in /root)",
         ),
         (
             execve("curl", stdin_target="socket:[9]", ssh_connection="10.0.0.9 1 10.0.0.1 22"),
-            "curl stdin is a socket by ssh from 10.0.0.9 in /root",
+            "curl (stdin is a socket, by ssh from 10.0.0.9, in /root)",
         ),
         (
             execve(
@@ -97,7 +97,7 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
                 socket_remote_address=bytes([10, 0, 0, 9]) + bytes(12),
                 socket_tgid=77,
             ),
-            "curl (socket 10.0.0.1:22 -> 10.0.0.9:5000 of 77) in /root",
+            "curl (socket 10.0.0.1:22 -> 10.0.0.9:5000 of 77, in /root)",
         ),
         (record("connect", CONNECT), "tcp 127.0.0.1:40000 (lo) -> 127.0.0.2:443"),
         (
@@ -133,9 +133,9 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (record("connect", {"family": 16, "result": -1}), "netlink failed: EPERM (Operation not permitted)"),
         (
             record("create_file", {"path": "/tmp/x\ny", "mode": 0o100644, "fs_id": "sda1", "mount_known": 1}),
-            "$'/tmp/x\\ny' mode 0644 on sda1",
+            "$'/tmp/x\\ny' (mode 0644, on sda1)",
         ),
-        (record("create_file", {"path": "/y", "mount_known": 0}), "/y (path inside its file system)"),
+        (record("create_file", {"path": "/y", "mount_known": 0}), "/y (as its file system sees it)"),
         (
             record("exit", {"code": 0, "run_time": 1_500_000_000, "peak_rss": 4 << 20}),
             "exited 0 after 1.5 s, peak 4 MiB",
@@ -157,7 +157,7 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
                     "cwd": "/",
                 },
             ),
-            "hello from /hello.ko 16 KiB out of tree in /",
+            "hello from /hello.ko (16 KiB, out of tree, in /)",
         ),
         (
             record("load_module", {"stage": 2, "result": -1}),
@@ -196,7 +196,7 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
             ),
-            "hook degraded connect by kretprobe: no x; taken",
+            "hook connect degraded: no x; taken",
         ),
     ],
 )
@@ -212,11 +212,11 @@ def test_lost_is_said_prominently() -> None:
 
 def test_a_cut_vector_says_so() -> None:
     one = record("execve", {"filename": "curl", "argv": ("curl",), "argc": 3, "argv_bytes": 102400}, flags=1)
-    assert sentence(one) == "curl cut: 3 arguments, 100 KiB"
+    assert sentence(one) == "curl (cut: 3 arguments, 100 KiB)"
 
 
 def test_a_terminal_gets_long_vectors_shortened() -> None:
-    assert sentence(execve("curl", "x" * 500), width=20) == "curl xxxxxxxxxxxx... in /root"
+    assert sentence(execve("curl", "x" * 500), width=20) == "curl xxxxxxxxxxxx... (in /root)"
     assert len(sentence(execve("curl", "x" * 500))) > 500
 
 

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Optional
 from ksonde.render import Renderer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from ksonde.record import Record
     from ksonde.schema import Schema
@@ -64,6 +64,7 @@ class Output:
 @contextmanager
 def open_output(
     schema: Schema,
+    events: Collection[str] = (),
     *,
     path: Optional[str] = None,
     as_json: bool = False,
@@ -72,7 +73,10 @@ def open_output(
     verbose: bool = False,
     own: bool = False,
 ) -> Iterator[Output]:
-    """An Output to a file, or to standard output; color: None decides by what that is."""
+    """An Output to a file, or to standard output; color: None decides by what that is.
+
+    What will be needed for the events is prepared now, so that it does not make the first of them wait.
+    """
     with _file(path) if path else _standard() as stream:
         if as_json:
             yield Output(stream, own=own)
@@ -80,9 +84,12 @@ def open_output(
         from ksonde.ancestry import Ancestry
         from ksonde.enrich.interfaces import Interfaces
 
+        interfaces = Interfaces()
+        if "connect" in events:
+            interfaces.name(1)
         renderer = Renderer(
             schema,
-            interfaces=Interfaces(),
+            interfaces=interfaces,
             ancestry=Ancestry() if ancestry else None,
             color=wants_color(stream) if color is None else color,
             width=WIDTH if stream.isatty() and not verbose else None,

@@ -151,19 +151,33 @@ class Renderer:
         filename = get(record, "filename") or get(record, "exe") or "?"
         command = text.shorten(text.quote_all(argv) if argv else text.quote(filename), self._width)
         result = get(record, "result") or 0
-        if result:
-            shown = command if argv and argv[0] == filename else f"{text.quote(filename)}: {command}"
-            return join([self.paint("strong", shown), self._failed(result), self._cwd(record)])
-        return join([self.paint("strong", command), *self._exec_notes(record, argv), self._cwd(record)])
+        # Quoting leaves no bracket plain: what stands in plain ones is never of the program's making.
+        return join(
+            [
+                self.paint("strong", command),
+                self._notes(
+                    [*self._exec_notes(record, argv, filename), self._socket_held(record), self._cwd(record)]
+                ),
+                self._failed(result) if result else "",
+            ]
+        )
 
-    def _exec_notes(self, record: Record, argv: tuple[str, ...]) -> list[str]:
+    def _notes(self, notes: list[str]) -> str:
+        inside = join(notes, self.paint("dim", ", "))
+        return self.paint("dim", "(") + inside + self.paint("dim", ")") if inside else ""
+
+    def _exec_notes(self, record: Record, argv: tuple[str, ...], filename: str) -> list[str]:
         paint, notes = self.paint, []
-        exe = get(record, "exe")
+        failed = bool(get(record, "result"))
+        exe = filename if failed else get(record, "exe")
         interpreter = get(record, "interpreter")
-        if interpreter:
-            notes.append(paint("dim", f"by {text.quote(interpreter)}"))
-        elif exe and (not argv or argv[0].lstrip("-").rpartition("/")[2] != exe.rpartition("/")[2]):
-            notes.append(paint("dim", f"is {text.quote(exe)}"))
+        if interpreter and not failed:
+            if filename not in argv[:3]:
+                notes.append(paint("dim", f"script {text.quote(filename)}"))
+            if (interpreter,) != argv[:1]:
+                notes.append(paint("dim", f"by {text.quote(interpreter)}"))
+        elif exe and (not argv or _last_part(argv[0].lstrip("-")) != _last_part(exe)):
+            notes.append(paint("dim", text.quote(exe)))
         if record.truncated:
             count, size = get(record, "argc") or 0, get(record, "argv_bytes") or 0
             notes.append(paint("alert", f"cut: {text.plural(count, 'argument')}, {text.size(size)}"))
@@ -180,7 +194,7 @@ class Renderer:
         ssh = get(record, "ssh_connection")
         if ssh:
             notes.append(paint("dim", f"by ssh from {text.quote(ssh.split(' ')[0])}"))
-        return [*notes, self._socket_held(record)]
+        return notes
 
     def _socket_held(self, record: Record) -> str:
         if get(record, "socket_family") is None:
@@ -191,7 +205,7 @@ class Renderer:
         ]
         holder = get(record, "socket_tgid")
         whose = f" of {holder}" if holder is not None and holder != get(record, "tgid") else ""
-        return self.paint("dim", f"(socket {' -> '.join(end for end in ends if end)}{whose})")
+        return self.paint("dim", f"socket {' -> '.join(end for end in ends if end)}{whose}")
 
     def _cwd(self, record: Record) -> str:
         cwd = get(record, "cwd")
@@ -239,8 +253,8 @@ class Renderer:
 
     def _local(self, record: Record) -> str:
         local, port = get(record, "local_address"), get(record, "local_port")
-        if local is None or (not port and local in ("0.0.0.0", "::")):
-            return ""
+        if local is None or local in ("0.0.0.0", "::"):
+            return ""  # not bound, or no longer
         known = self._interfaces
         name = known.of_address(local, get(record, "net_ns")) if known is not None else None
         return address(local, port) + (self.paint("dim", f" ({text.printable(name)})") if name else "")
@@ -262,31 +276,24 @@ class Renderer:
         notes = [
             f"mode {mode & 0o7777:04o}" if mode is not None else "",
             f"on {text.quote(fs_id)}" if fs_id else "",
-            "(path inside its file system)" if get(record, "mount_known") == 0 else "",
+            "as its file system sees it" if get(record, "mount_known") == 0 else "",
         ]
         shown = text.quote(path) if path is not None else "?"
-        return join([self.paint("strong", shown), self.paint("dim", join(notes)), self._socket_held(record)])
+        notes = [self.paint("dim", note) for note in notes]
+        return join([self.paint("strong", shown), self._notes([*notes, self._socket_held(record)])])
 
     def _load_module(self, record: Record) -> str:
         name, file = get(record, "name"), get(record, "file")
         what = self.paint("strong", text.quote(name) if name is not None else "a module")
         source = f"from {text.quote(file)}" if file is not None else ""
-        result = get(record, "result")
-        if result:
-            return join([what, source, self._failed(result), self._cwd(record)])
-        notes = values.taints(get(record, "taints") or 0)
-        if get(record, "signature") == 1:
-            notes.append("signed")
-        size = get(record, "size")
-        return join(
-            [
-                what,
-                source,
-                text.size(size) if size is not None else "",
-                self.paint("alert", ", ".join(notes)),
-                self._cwd(record),
-            ]
-        )
+        result, size = get(record, "result"), get(record, "size")
+        notes = [
+            self.paint("dim", text.size(size) if size is not None else ""),
+            *(self.paint("alert", taint) for taint in values.taints(get(record, "taints") or 0)),
+            self.paint("dim", "signed" if get(record, "signature") == 1 else ""),
+            self._cwd(record),
+        ]
+        return join([what, source, self._notes(notes), self._failed(result) if result else ""])
 
     def _update_cred(self, record: Record) -> str:
         parts = [
@@ -338,11 +345,13 @@ class Renderer:
     def _session_state(self, record: Record) -> str:
         what = values.enum_name("session_change", get(record, "what"))
         hook, detail = get(record, "hook_name"), get(record, "detail")
-        mechanism = get(record, "mechanism")
-        by = f"by {values.enum_name('mechanism', mechanism)}" if mechanism else ""
-        words = join([what, text.quote(hook) if hook else "", by])
+        if hook:
+            what = f"hook {text.quote(hook)} {what.rpartition(' ')[2]}"
         lines = [text.printable(line) for line in (detail or "").splitlines() if line.strip()]
-        return words + (f": {'; '.join(lines)}" if lines else "")
+        mechanism = get(record, "mechanism")
+        if not lines and mechanism:
+            lines = [values.enum_name("mechanism", mechanism)]
+        return what + (f": {'; '.join(lines)}" if lines else "")
 
     # ------------------------------------------------------------- generic
 
@@ -386,6 +395,10 @@ def unix_path(path: str) -> str:
     if not path:
         return "(unnamed)"
     return "@" + text.quote(path[1:]) if path[0] == "\0" else text.quote(path)
+
+
+def _last_part(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _transport(kind: Optional[int], protocol: Optional[int]) -> str:

@@ -98,6 +98,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         out = stack.enter_context(
             open_output(
                 session.device.schema(),
+                session.events,
                 path=output,
                 as_json=json,
                 color=None if color is Color.AUTO else color is Color.ALWAYS,
