@@ -26,19 +26,25 @@ static inline struct socket *ks_sock_from_file(struct file *file)
 #endif
 }
 
-/* Addresses of an IPv6 socket, as getsockname(2) has the local one. */
-static inline bool ks_sock_ipv6(struct sock *sk, u8 local[16], u8 remote[16])
+/* The local address of an IPv6 socket, as getsockname(2) has it. */
+static inline bool ks_sock_ipv6_local(const struct sock *sk, u8 address[16])
 {
 #if IS_ENABLED(CONFIG_IPV6)
 	const struct in6_addr *from = &sk->sk_v6_rcv_saddr;
 
 	if (ipv6_addr_any(from) && inet6_sk(sk))
 		from = &inet6_sk(sk)->saddr;
-	memcpy(local, from, sizeof(*from));
-	memcpy(remote, &sk->sk_v6_daddr, sizeof(sk->sk_v6_daddr));
+	memcpy(address, from, sizeof(*from));
 	return true;
 #else
 	return false;
+#endif
+}
+
+static inline void ks_sock_ipv6_remote(const struct sock *sk, u8 address[16])
+{
+#if IS_ENABLED(CONFIG_IPV6)
+	memcpy(address, &sk->sk_v6_daddr, sizeof(sk->sk_v6_daddr));
 #endif
 }
 

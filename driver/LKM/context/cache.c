@@ -13,6 +13,7 @@
 #include <linux/seqlock.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
+#include "../compat/unaligned.h"
 #include "cache.h"
 
 #define KS_WAYS		8
@@ -58,16 +59,18 @@ static int bucket_find(const struct ks_bucket *bucket, u32 tgid)
  */
 static int bucket_victim(struct ks_bucket *bucket)
 {
+	const struct ks_entry_head *head;
 	int way, dead = -1, alive = -1;
 
 	lockdep_assert_held(&bucket->lock);
 	for (way = 0; way < KS_WAYS; way++) {
 		if (!bucket->tgid[way])
 			return way;
-		if (bucket->entry[way].died) {
-			if (dead < 0 || bucket->entry[way].died < bucket->entry[dead].died)
+		head = &bucket->entry[way].head;
+		if (head->died) {
+			if (dead < 0 || head->died < bucket->entry[dead].head.died)
 				dead = way;
-		} else if (!bucket->entry[way].trees &&
+		} else if (!head->trees &&
 			   (alive < 0 || way == bucket->clock % KS_WAYS)) {
 			alive = way;
 		}
@@ -76,13 +79,13 @@ static int bucket_victim(struct ks_bucket *bucket)
 	return dead >= 0 ? dead : alive;
 }
 
-static void entry_copy(struct ks_entry *to, const struct ks_entry *from)
+/* By words: most names are a few of them. */
+static void copy_exe(char *to, const char *from, size_t length)
 {
-	u16 length = min_t(u16, READ_ONCE(from->exe_length), KS_EXE_MAX);
+	size_t i;
 
-	memcpy(to, from, offsetof(struct ks_entry, exe));
-	to->exe_length = length;
-	memcpy(to->exe, from->exe, length);
+	for (i = 0; i < length; i += sizeof(long))
+		put_unaligned(*(const unsigned long *)(from + i), (unsigned long *)(to + i));
 }
 
 static void bucket_put(struct ks_bucket *bucket, int way, u32 tgid, const struct ks_entry *entry)
@@ -90,16 +93,18 @@ static void bucket_put(struct ks_bucket *bucket, int way, u32 tgid, const struct
 	lockdep_assert_held(&bucket->lock);
 	write_seqcount_begin(&bucket->seq);
 	WRITE_ONCE(bucket->tgid[way], tgid);
-	entry_copy(&bucket->entry[way], entry);
+	bucket->entry[way].head = entry->head;
+	copy_exe(bucket->entry[way].exe, entry->exe, entry->head.exe_length);
 	write_seqcount_end(&bucket->seq);
 }
 
 /* Never waits long: a bucket that keeps changing is a miss. */
-int ks_cache_read(u32 tgid, u64 start_time, struct ks_entry *head, char *exe)
+int ks_cache_read(u32 tgid, u64 start_time, char *exe, struct ks_known *known)
 {
 	struct ks_bucket *bucket = bucket_of(tgid);
+	const struct ks_entry *entry;
 	unsigned int seq, tries;
-	int way;
+	int way, length;
 
 	if (!bucket)
 		return -1;
@@ -109,15 +114,18 @@ int ks_cache_read(u32 tgid, u64 start_time, struct ks_entry *head, char *exe)
 			cpu_relax();
 			continue;
 		}
+		length = -1;
 		way = bucket_find(bucket, tgid);
-		if (way >= 0) {
-			memcpy(head, &bucket->entry[way], offsetof(struct ks_entry, exe));
-			head->exe_length = min_t(u16, head->exe_length, KS_EXE_MAX);
+		entry = &bucket->entry[way];
+		if (likely(way >= 0 && entry->head.start_time == start_time)) {
+			length = min_t(u16, READ_ONCE(entry->head.exe_length), KS_EXE_MAX);
+			known->trees = entry->head.trees;
+			known->flags = entry->head.flags;
 			if (exe)
-				memcpy(exe, bucket->entry[way].exe, head->exe_length);
+				copy_exe(exe, entry->exe, length);
 		}
-		if (!read_seqcount_retry(&bucket->seq, seq))
-			return way >= 0 && head->start_time == start_time ? 0 : -1;
+		if (likely(!read_seqcount_retry(&bucket->seq, seq)))
+			return length;
 	}
 	return -1;
 }
@@ -134,8 +142,8 @@ void ks_cache_set(u32 tgid, struct ks_entry *entry, bool keep_trees)
 	way = bucket_find(bucket, tgid);
 	if (way < 0)
 		way = bucket_victim(bucket);
-	else if (keep_trees && bucket->entry[way].start_time == entry->start_time)
-		entry->trees = bucket->entry[way].trees;
+	else if (keep_trees && bucket->entry[way].head.start_time == entry->head.start_time)
+		entry->head.trees = bucket->entry[way].head.trees;
 	if (way >= 0)
 		bucket_put(bucket, way, tgid, entry);
 	raw_spin_unlock_irqrestore(&bucket->lock, flags);
@@ -170,8 +178,8 @@ bool ks_cache_end(u32 tgid, const struct ks_entry *entry)
 		return true;
 	raw_spin_lock_irqsave(&bucket->lock, flags);
 	way = bucket_find(bucket, tgid);
-	if (way >= 0 && bucket->entry[way].start_time == entry->start_time) {
-		first = !bucket->entry[way].died;
+	if (way >= 0 && bucket->entry[way].head.start_time == entry->head.start_time) {
+		first = !bucket->entry[way].head.died;
 	} else {
 		if (way < 0)
 			way = bucket_victim(bucket);
@@ -179,7 +187,7 @@ bool ks_cache_end(u32 tgid, const struct ks_entry *entry)
 			bucket_put(bucket, way, tgid, entry);
 	}
 	if (first && way >= 0)
-		bucket->entry[way].died = ++bucket->clock;
+		bucket->entry[way].head.died = ++bucket->clock;
 	raw_spin_unlock_irqrestore(&bucket->lock, flags);
 	return first;
 }
@@ -195,7 +203,7 @@ bool ks_cache_follow(u32 tgid, u32 session)
 	raw_spin_lock_irqsave(&bucket->lock, flags);
 	way = bucket_find(bucket, tgid);
 	if (way >= 0)
-		bucket->entry[way].trees |= session;
+		bucket->entry[way].head.trees |= session;
 	raw_spin_unlock_irqrestore(&bucket->lock, flags);
 	return way >= 0;
 }
@@ -211,7 +219,7 @@ void ks_cache_unfollow(u32 session)
 	for (i = 0; i < 1U << cache_bits; i++) {
 		raw_spin_lock_irqsave(&cache[i].lock, flags);
 		for (way = 0; way < KS_WAYS; way++)
-			cache[i].entry[way].trees &= ~session;
+			cache[i].entry[way].head.trees &= ~session;
 		raw_spin_unlock_irqrestore(&cache[i].lock, flags);
 	}
 }

@@ -9,31 +9,41 @@
 #include <linux/atomic.h>
 #include <linux/types.h>
 
-#define KS_EXE_MAX	283
+/* Multiple of the word size: executables are copied by words. */
+#define KS_EXE_MAX	280
 
 enum {
 	ENTRY_NO_EXE = 1,	/* a kernel thread's: there is none */
 	ENTRY_EXE_LONG = 2,	/* not kept: too long, or not to be had at the time */
 };
 
-struct ks_entry {
+struct ks_entry_head {
 	u64 start_time;
 	u32 trees;
 	u32 died;		/* 0: alive; else when, by the bucket's clock */
 	u16 exe_length;
-	u8 flags;
-	char exe[KS_EXE_MAX + 1];
+	u16 flags;
+};
+
+struct ks_entry {
+	struct ks_entry_head head;
+	char exe[KS_EXE_MAX];
 };
 
 int ks_cache_create(void);
 void ks_cache_destroy(void);
 u64 ks_cache_bytes(void);
 
+struct ks_known {
+	u32 trees;
+	u16 flags;
+};
+
 /*
- * Copies the entry of a process but its executable to head; that one, up to
- * KS_EXE_MAX bytes, to exe unless it is NULL.  -1: not known.
+ * What is known of a process; copies its executable to exe, which has room
+ * for KS_EXE_MAX bytes, unless that is NULL.  Its length, or -1: not known.
  */
-int ks_cache_read(u32 tgid, u64 start_time, struct ks_entry *head, char *exe);
+int ks_cache_read(u32 tgid, u64 start_time, char *exe, struct ks_known *known);
 /* What is known from now on of a process; keep_trees: but the trees it is in. */
 void ks_cache_set(u32 tgid, struct ks_entry *entry, bool keep_trees);
 /* The same unless something is known or the process, by its count of threads, is dead. */

@@ -8,6 +8,7 @@
 #define KS_CONTEXT_H
 
 #include <linux/types.h>
+#include "../compat/sched.h"
 #include "../core/record.h"
 
 struct file;
@@ -41,7 +42,11 @@ int ks_process_follow(u32 tgid, u32 session);
 void ks_process_unfollow(u32 session);
 
 /* The process identity of a task: start of its thread group, CLOCK_BOOTTIME ns. */
-u64 ks_process_start_time(const struct task_struct *task);
+static inline u64 ks_process_start_time(const struct task_struct *task)
+{
+	return ks_start_boottime(task->group_leader);
+}
+
 /* Appends the executable of the current process to its context block. */
 void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref,
 			u64 start_time);
@@ -115,7 +120,8 @@ struct ks_socket {
 	u64 start_time;
 };
 
-bool ks_socket_describe(struct sock *sk, struct ks_socket *out);
+/* The local end of an IPv4 or IPv6 socket; false: it is neither. */
+bool ks_socket_local(const struct sock *sk, u16 *port, u8 address[16]);
 /*
  * First IPv4 or IPv6 socket among the first 64 descriptors of the current
  * process, then with ancestors of each of up to 12 of those (not process 1).

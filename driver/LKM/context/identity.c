@@ -11,12 +11,14 @@
 #include <linux/tty.h>
 #include <linux/user_namespace.h>
 #include <linux/utsname.h>
+#include <asm/word-at-a-time.h>
 #include <net/net_namespace.h>
 #include "../compat/capability.h"
 #include "../compat/cgroup.h"
 #include "../compat/mnt_namespace.h"
 #include "../compat/sched.h"
 #include "../compat/syscall.h"
+#include "../compat/unaligned.h"
 #include "context.h"
 
 static void fill_process(struct ks_record *record, struct ks_context *c)
@@ -31,7 +33,7 @@ static void fill_process(struct ks_record *record, struct ks_context *c)
 	c->parent_start_time = ks_process_start_time(parent);
 	c->pgid = pid_nr(task_pgrp(current));
 	c->sid = pid_nr(task_session(current));
-	c->pid_ns = task_active_pid_ns(current)->ns.inum;
+	c->pid_ns = ns_of_pid(task_pid(current))->ns.inum;
 	ks_copy_comm(c->comm, current);
 	if (!ks_current_cgroup(&c->cgroup))
 		ks_absent_context(record, cgroup);
@@ -59,10 +61,33 @@ static void fill_credentials(struct ks_record *record, struct ks_context *c)
 		ks_absent_context(record, audit_session);
 }
 
+/* Finds the end while it copies, by words. */
+static void put_hostname(struct ks_record *record, struct ks_context *c, const char *name)
+{
+	const struct word_at_a_time constants = WORD_AT_A_TIME_CONSTANTS;
+	size_t size = __NEW_UTS_LEN, at;
+	char *room = ks_record_room(record, &size);
+	unsigned long word, bits;
+
+	if (!room || size < __NEW_UTS_LEN) {
+		ks_absent_context(record, hostname);
+		return;
+	}
+	for (at = 0; at < __NEW_UTS_LEN; at += sizeof(word)) {
+		word = get_unaligned((const unsigned long *)(name + at));
+		put_unaligned(word, (unsigned long *)(room + at));
+		if (has_zero(word, &bits, &constants)) {
+			bits = prep_zero_mask(word, bits, &constants);
+			at += find_zero(create_zero_mask(bits));
+			break;
+		}
+	}
+	ks_record_keep(record, &c->hostname, room, at);
+}
+
 static void fill_namespaces(struct ks_record *record, struct ks_context *c)
 {
 	const struct nsproxy *proxy = READ_ONCE(current->nsproxy);
-	const char *name;
 
 	if (!proxy) {
 		/* An exiting task has given them up. */
@@ -73,8 +98,7 @@ static void fill_namespaces(struct ks_record *record, struct ks_context *c)
 	}
 	c->mnt_ns = ks_mnt_ns_inum(proxy->mnt_ns);
 	c->net_ns = proxy->net_ns->ns.inum;
-	name = proxy->uts_ns->name.nodename;
-	ks_record_string(record, &c->hostname, name, strnlen(name, __NEW_UTS_LEN));
+	put_hostname(record, c, proxy->uts_ns->name.nodename);
 }
 
 static void fill_tty(struct ks_record *record, struct ks_context *c)

@@ -20,13 +20,13 @@ static void entry_format_exe(struct ks_entry *entry, const struct path *exe)
 {
 	char *begin = ks_path_format(exe, entry->exe, sizeof(entry->exe));
 
-	entry->exe_length = 0;
-	entry->flags = ENTRY_EXE_LONG;
+	entry->head.exe_length = 0;
+	entry->head.flags = ENTRY_EXE_LONG;
 	if (!begin)
 		return;
-	entry->flags = 0;
-	entry->exe_length = strlen(begin);
-	memmove(entry->exe, begin, entry->exe_length);
+	entry->head.flags = 0;
+	entry->head.exe_length = strlen(begin);
+	memmove(entry->exe, begin, entry->head.exe_length);
 }
 
 static struct file *process_exe_file(struct task_struct *leader)
@@ -49,12 +49,12 @@ static struct file *process_exe_file(struct task_struct *leader)
 /* Adds a process that was there before; what the probes know is newer. */
 static void process_add(struct task_struct *leader)
 {
-	struct ks_entry entry = { .flags = ENTRY_NO_EXE };
+	struct ks_entry entry = { .head.flags = ENTRY_NO_EXE };
 	struct file *file = NULL;
 
-	entry.start_time = ks_process_start_time(leader);
+	entry.head.start_time = ks_process_start_time(leader);
 	if (!(leader->flags & PF_KTHREAD)) {
-		entry.flags = ENTRY_EXE_LONG;
+		entry.head.flags = ENTRY_EXE_LONG;
 		file = process_exe_file(leader);
 	}
 	if (file) {
@@ -101,28 +101,28 @@ u64 ks_process_cache_misses(void)
 	return sum;
 }
 
-u64 ks_process_start_time(const struct task_struct *task)
-{
-	return ks_start_boottime(task->group_leader);
-}
-
 /* current forks; child does not run yet. */
 void ks_process_forked(struct task_struct *child)
 {
 	struct ks_entry entry = {};
+	struct ks_known known;
 	struct file *file;
+	int length;
 
-	if (ks_cache_read(current->tgid, ks_process_start_time(current), &entry, entry.exe) < 0) {
-		entry.flags = ENTRY_NO_EXE;
-		entry.trees = 0;
+	length = ks_cache_read(current->tgid, ks_process_start_time(current), entry.exe, &known);
+	if (length >= 0) {
+		entry.head.exe_length = length;
+		entry.head.flags = known.flags;
+		entry.head.trees = known.trees;
+	} else {
+		entry.head.flags = ENTRY_NO_EXE;
 		file = child->mm ? ks_get_exe_file(child->mm) : NULL;
 		if (file) {
 			entry_format_exe(&entry, &file->f_path);
 			fput(file);
 		}
 	}
-	entry.start_time = ks_process_start_time(child);
-	entry.died = 0;
+	entry.head.start_time = ks_process_start_time(child);
 	ks_cache_set(child->tgid, &entry, false);
 }
 
@@ -130,7 +130,7 @@ void ks_process_executed(struct task_struct *task, const struct path *exe)
 {
 	struct ks_entry entry = {};
 
-	entry.start_time = ks_process_start_time(task);
+	entry.head.start_time = ks_process_start_time(task);
 	entry_format_exe(&entry, exe);
 	ks_cache_set(task->tgid, &entry, true);
 }
@@ -142,21 +142,21 @@ void ks_process_executed(struct task_struct *task, const struct path *exe)
  */
 bool ks_process_exited(struct task_struct *task)
 {
-	struct ks_entry entry = { .flags = ENTRY_EXE_LONG };
+	struct ks_entry entry = { .head.flags = ENTRY_EXE_LONG };
 
 	if (atomic_read(&task->signal->live))
 		return false;
-	entry.start_time = ks_process_start_time(task);
+	entry.head.start_time = ks_process_start_time(task);
 	return ks_cache_end(task->tgid, &entry);
 }
 
 u32 ks_process_trees(void)
 {
-	struct ks_entry head;
+	struct ks_known known;
 
-	if (ks_cache_read(current->tgid, ks_process_start_time(current), &head, NULL) < 0)
+	if (ks_cache_read(current->tgid, ks_process_start_time(current), NULL, &known) < 0)
 		return 0;
-	return head.trees;
+	return known.trees;
 }
 
 int ks_process_follow(u32 tgid, u32 session)
@@ -192,21 +192,25 @@ static void exe_put_slow(struct ks_record *record, struct ksonde_ref *ref)
 
 void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref, u64 start_time)
 {
-	size_t length = KS_EXE_MAX;
-	char *room = ks_record_room(record, &length);
-	struct ks_entry head;
+	size_t size = KS_EXE_MAX;
+	char *room = ks_record_room(record, &size);
+	struct ks_known known;
+	int length;
 
-	if (!room || length < KS_EXE_MAX) {
+	if (!room || size < KS_EXE_MAX) {
 		ks_absent_context(record, exe);
-	} else if (ks_cache_read(current->tgid, start_time, &head, room) < 0) {
+		return;
+	}
+	length = ks_cache_read(current->tgid, start_time, room, &known);
+	if (likely(length > 0)) {
+		ks_record_keep(record, ref, room, length);
+	} else if (length < 0) {
 		this_cpu_inc(cache_misses);
 		ks_record_flag(record, KSONDE_F_UNCACHED);
 		exe_put_slow(record, ref);
-	} else if (head.flags & ENTRY_EXE_LONG) {
+	} else if (known.flags & ENTRY_EXE_LONG) {
 		exe_put_slow(record, ref);
-	} else if (head.flags & ENTRY_NO_EXE) {
-		ks_absent_context(record, exe);
 	} else {
-		ks_record_keep(record, ref, room, head.exe_length);
+		ks_absent_context(record, exe);
 	}
 }

@@ -9,22 +9,34 @@
 #include "../compat/net.h"
 #include "context.h"
 
-bool ks_socket_describe(struct sock *sk, struct ks_socket *out)
+bool ks_socket_local(const struct sock *sk, u16 *port, u8 address[16])
 {
-	struct inet_sock *inet = inet_sk(sk);
+	const struct inet_sock *inet = inet_sk(sk);
 	__be32 local;
+
+	*port = ntohs(READ_ONCE(inet->inet_sport));
+	if (READ_ONCE(sk->sk_family) == AF_INET) {
+		local = READ_ONCE(inet->inet_rcv_saddr) ?: READ_ONCE(inet->inet_saddr);
+		memcpy(address, &local, sizeof(local));
+		return true;
+	}
+	return READ_ONCE(sk->sk_family) == AF_INET6 && ks_sock_ipv6_local(sk, address);
+}
+
+static bool describe(const struct sock *sk, struct ks_socket *out)
+{
+	const struct inet_sock *inet = inet_sk(sk);
 
 	memset(out, 0, sizeof(*out));
 	out->family = READ_ONCE(sk->sk_family);
-	if (out->family == AF_INET) {
-		local = READ_ONCE(inet->inet_rcv_saddr) ?: READ_ONCE(inet->inet_saddr);
-		memcpy(out->local_address, &local, sizeof(local));
-		memcpy(out->remote_address, &inet->inet_daddr, sizeof(inet->inet_daddr));
-	} else if (out->family != AF_INET6 ||
-		   !ks_sock_ipv6(sk, out->local_address, out->remote_address)) {
+	if (out->family != AF_INET && out->family != AF_INET6)
 		return false;
-	}
-	out->local_port = ntohs(READ_ONCE(inet->inet_sport));
+	if (!ks_socket_local(sk, &out->local_port, out->local_address))
+		return false;
+	if (out->family == AF_INET)
+		memcpy(out->remote_address, &inet->inet_daddr, sizeof(inet->inet_daddr));
+	else
+		ks_sock_ipv6_remote(sk, out->remote_address);
 	out->remote_port = ntohs(READ_ONCE(inet->inet_dport));
 	/* A raw socket is connected without a port. */
 	out->connected = out->remote_port || READ_ONCE(sk->sk_state) == TCP_ESTABLISHED;
@@ -45,7 +57,7 @@ static bool describe_slot(struct file __rcu **slot, struct ks_socket *out)
 		return false;
 	sock = ks_sock_from_file(file);
 	if (sock && sock->sk)
-		known = ks_socket_describe(sock->sk, out);
+		known = describe(sock->sk, out);
 	fput(file);
 	return known;
 }

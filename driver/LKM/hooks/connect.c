@@ -34,12 +34,17 @@ static bool begin(struct connecting *data, struct socket *socket, const void *ad
 		return false;
 	data->socket = socket;
 	data->length = min_t(u32, length, sizeof(data->address));
-	memset(&data->address, 0, sizeof(data->address.in6));
-	memcpy(&data->address, address, data->length);
+	data->address.family = *(const sa_family_t *)address;
+	/* What lies beyond length is there, in the caller's sockaddr_storage. */
 	switch (data->address.family) {
 	case AF_INET:
+		data->address.in = *(const struct sockaddr_in *)address;
+		return true;
 	case AF_INET6:
+		data->address.in6 = *(const struct sockaddr_in6 *)address;
+		return true;
 	case AF_UNIX:
+		memcpy(&data->address.un, address, data->length);
 		return true;
 	}
 	return false;
@@ -93,16 +98,13 @@ static void put_remote(struct ks_record *record, struct ks_event_connect *e,
 static void put_local(struct ks_record *record, struct ks_event_connect *e,
 		      const struct connecting *data)
 {
-	struct ks_socket local;
+	const struct sock *sk = data->socket->sk;
 
-	if (e->family == AF_UNIX || data->asked_only || !data->socket->sk ||
-	    !ks_socket_describe(data->socket->sk, &local)) {
+	if (e->family == AF_UNIX || data->asked_only || !sk ||
+	    !ks_socket_local(sk, &e->local_port, e->local_address)) {
 		ks_absent(record, connect, local_port);
 		ks_absent(record, connect, local_address);
-		return;
 	}
-	e->local_port = local.local_port;
-	memcpy(e->local_address, local.local_address, sizeof(local.local_address));
 }
 
 static void put_path(struct ks_record *record, struct ks_event_connect *e,
