@@ -49,7 +49,8 @@ def build(out: Path, kernel_build: Path) -> None:
     acts = sorted((HERE / "acts").glob("*.c"))
     headers = [*sorted((HERE / "acts").glob("*.h")), UAPI]
     _program(out / "act64", acts, headers, "-m64")
-    _program(out / "act32", acts, headers, "-m32")
+    # The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
+    _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")
     _program(out / "hostile", [HERE / "hostile.c"], headers)
     _module(out / "ksonde_hello.ko", kernel_build)
 
