@@ -55,9 +55,12 @@ class FakeRing:
                 return False
             begin += self.lengths.pop(0)
             self.oldest = begin
-        for copy in (0, self.bytes):
-            for at, byte in enumerate(raw):
-                self.data[(self.head + at) % self.bytes + copy] = byte
+        at = self.head % self.bytes
+        over = max(0, at + len(raw) - self.bytes)
+        self.data[at : at + len(raw)] = raw
+        if over:
+            self.data[:over] = raw[-over:]
+        self.data[self.bytes : 2 * self.bytes] = self.data[: self.bytes]
         self.lengths.append(len(raw))
         self.head += len(raw)
         self.publish()
@@ -219,6 +222,8 @@ class FakeNode:
         if not self.closed:
             self.closed = True
             self.driver.nodes.remove(self)
+            self.driver.rings = {}
+            self.driver.started = False
 
     def ioctl(self, request: uapi.Ioctl, argument: bytearray | None = None) -> None:
         self.fileno()

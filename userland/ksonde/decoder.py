@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import linecache
 from collections import namedtuple
+from functools import lru_cache
 from itertools import count
 from struct import Struct as Format
 from typing import TYPE_CHECKING, Any, Callable
@@ -39,10 +40,7 @@ class Decoder:
     def __init__(self, schema: Schema) -> None:
         self.source = generate(schema)
         namespace = _namespace(schema)
-        filename = f"<ksonde decoder {next(_number)}>"
-        # Tracebacks and debuggers find the lines.
-        linecache.cache[filename] = (len(self.source), None, self.source.splitlines(True), filename)
-        exec(compile(self.source, filename, "exec"), namespace)
+        exec(_compile(self.source), namespace)
         self._decoders: dict[int, Callable[[bytes], Record]] = namespace["DECODERS"]
         self.classes: dict[str, type[Record]] = namespace["CLASSES"]
 
@@ -71,6 +69,15 @@ class Decoder:
             return [decoders[raw[4] | raw[5] << 8](raw) for raw in raws]
         except KeyError as error:
             raise BadRecord(f"event {error.args[0]} is not in the schema") from None
+
+
+@lru_cache(maxsize=8)
+def _compile(source: str) -> Any:
+    """The code object; compiling takes as long as all else together, and schemas are few."""
+    filename = f"<ksonde decoder {next(_number)}>"
+    # Tracebacks and debuggers find the lines.
+    linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
+    return compile(source, filename, "exec")
 
 
 class AbsentNames(dict[int, "tuple[str, ...]"]):
@@ -131,13 +138,13 @@ def _namespace(schema: Schema) -> dict[str, Any]:
         "AbsentNames": AbsentNames,
         "BadRecord": BadRecord,
         "Format": Format,
+        "NUL": b"\0",
         "Record": Record,
         "address": shapes.address,
         "dicts": _dicts,
         "flag_names": flag_names,
         "hexadecimal": _hexadecimal,
         "new": object.__new__,
-        "padded_text": shapes.padded_text,
         "vector": shapes.vector,
         **lists,
     }

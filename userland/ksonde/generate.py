@@ -126,7 +126,7 @@ def _property(part: _Part, section: list[_Part]) -> Iterator[str]:
         family = next((f"self.{p.attribute}" for p in section if p.name == part.shape.family), "None")
         yield f"        return address(self.{part.slot}, {family})"
     else:
-        yield f"        return padded_text(self.{part.slot})"
+        yield f"        return self.{part.slot}.split(NUL, 1)[0].decode('utf-8', 'surrogateescape')"
 
 
 def _to_dict(process: list[_Part], data: list[_Part]) -> Iterator[str]:

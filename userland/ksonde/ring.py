@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The rings: bytes that the driver writes and this process reads without a system call.
 
-Reading has two steps.  take() copies whole records out and changes nothing; release() tells the driver what it
-may write over.  Both can be interrupted and done again.
+Reading has two steps.  take() copies whole records out and changes nothing; release() tells the driver what
+it may write over.  Both can be interrupted and done again.
 
 The head is loaded as one 64-bit word.  On x86 no load that follows is done before it.
 """

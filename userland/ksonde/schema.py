@@ -216,7 +216,7 @@ class Schema:
             parts.append(item.name / shape)
             begin = item.offset + _size(item)
         if begin > end:
-            raise BadSchema(f"{fields[-1].name} ends at {begin}, beyond {end}")
+            raise BadSchema(f"fields that end at {begin}, beyond {end}")
         if first_bit is not None and len(fields) > _HALF:
             raise SchemaTooNew(f"{len(fields)} fields")
         struct = Struct(*parts, *_padding(end - begin))

@@ -6,6 +6,7 @@ Text is UTF-8 with surrogateescape: whatever bytes a program used, ``os.fsencode
 
 from __future__ import annotations
 
+from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop
 from typing import TYPE_CHECKING, Any
 
@@ -56,9 +57,10 @@ def vector(data: bytes) -> tuple[str, ...]:
     return tuple(strings)
 
 
+@lru_cache(maxsize=4096)
 def address(data: bytes, family: int | None) -> str:
     """An IP address as people write it; of an unknown family: its bytes in hexadecimal."""
-    if family == AF_INET:
+    if family == AF_INET and len(data) >= 4:
         return inet_ntop(AF_INET, data[:4])
     if family == AF_INET6 and len(data) == 16:
         return inet_ntop(AF_INET6, data)
