@@ -346,8 +346,9 @@ def test_a_signal_ends_it_with_the_summary(number: int) -> None:
     assert err.splitlines()[-1] == "lost 0"
 
 
-def test_a_reader_that_goes_away_ends_it_quietly() -> None:
-    process = watcher("watch", batches=100_000, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+@pytest.mark.parametrize("batches", [1, 100_000])
+def test_a_reader_that_goes_away_ends_it_quietly(batches: int) -> None:
+    process = watcher("watch", batches=batches, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert process.stdout is not None
     process.stdout.readline()
     process.stdout.close()

@@ -51,6 +51,12 @@ def test_color_only_on_a_willing_terminal(monkeypatch: pytest.MonkeyPatch) -> No
     assert not wants_color(Terminal())
 
 
+def test_what_is_written_to(tmp_path: Path) -> None:
+    assert Output(io.StringIO()).fileno() is None
+    with open_output(SCHEMA, path=str(tmp_path / "events"), as_json=True) as out:
+        assert (out.fileno() or 0) > 2
+
+
 def test_a_file(tmp_path: Path) -> None:
     path = tmp_path / "events"
     with open_output(SCHEMA, path=str(path), as_json=True) as out:

@@ -51,6 +51,13 @@ class Output:
         self._renderer = renderer
         self._own = own
 
+    def fileno(self) -> Optional[int]:
+        """The descriptor that is written to; None: there is none."""
+        try:
+            return self._stream.fileno()
+        except (OSError, ValueError):
+            return None
+
     def write(self, records: Sequence[Record]) -> None:
         """Write a batch and hand it on at once."""
         if self._renderer is not None:

@@ -112,8 +112,7 @@ class Renderer:
         whole = " ".join(
             (
                 self.paint("dim", self.names.clock(record.time)),
-                f"{self._user(record):<8}",
-                f"{self._process(record):<20}",
+                f"{f'{self._user(record):<8} {self._process(record)}':<29}",
                 self.paint(event, f"{event:<11}"),
                 sentence,
             )

@@ -116,6 +116,8 @@ class Watch:
         command: whose end ends the watch; it has not been released yet.
         seconds: the longest that it takes.
         count: events after which it ends.
+        reader: descriptor of a pipe that what is shown goes to: when its reader is gone, BrokenPipeError is
+            raised at once, not with the next event only.
     """
 
     def __init__(
@@ -127,6 +129,7 @@ class Watch:
         command: Optional[Command] = None,
         seconds: Optional[float] = None,
         count: Optional[int] = None,
+        reader: Optional[int] = None,
     ) -> None:
         self.summary = Summary()
         self._session = session
@@ -134,6 +137,7 @@ class Watch:
         self._signals = signals
         self._command = command
         self._count = count
+        self._reader = reader
         self._begin = time.monotonic()
         self._deadline = None if seconds is None else self._begin + seconds
         self._forwarded = 0
@@ -147,6 +151,8 @@ class Watch:
         poll.register(self._signals.fileno(), select.POLLIN)
         if self._command is not None:
             poll.register(self._command.pidfd, select.POLLIN)
+        if self._reader is not None:
+            poll.register(self._reader, 0)
         try:
             while not self._over():
                 found = poll.poll(self._wait_ms())
@@ -156,7 +162,10 @@ class Watch:
                     self._signals.drain()
                 if self._command is not None and self._command.pidfd in ready:
                     break
-                if any(what & _GONE for descriptor, what in found if descriptor == self._session.fileno()):
+                gone = {descriptor for descriptor, what in found if what & _GONE}
+                if self._reader in gone:
+                    raise BrokenPipeError
+                if self._session.fileno() in gone:
                     break
             self._session.stop()
             while not self._full() and self._take():

@@ -108,7 +108,9 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             )
         )
         _announce(session)
-        watching = Watch(session, out.write, signals, command=child, seconds=seconds, count=count)
+        watching = Watch(
+            session, out.write, signals, command=child, seconds=seconds, count=count, reader=out.fileno()
+        )
         try:
             watching.run()
         except BrokenPipeError:
