@@ -24,8 +24,8 @@ _FUNCTION_LINES = 60
 _FILE_LINES = 400
 #: X-macro files: no C of their own, only rows.
 _ROWS = ("events",)
-#: What checkpatch says of a file and is wrong about: kernels' versions are what compat/ is there for (and their
-#: macro is no constant on the left side), and it cannot read what makes C of rows.
+#: What checkpatch says of a file, wrongly: compat/ is there to know the versions of kernels (and their
+#: is no constant on the left side), and what makes C of rows it cannot read.
 _UNHEEDED = {
     "/compat/": "LINUX_VERSION_CODE,CONSTANT_COMPARISON,NEW_TYPEDEFS",
     "/core/schema.c": "MULTISTATEMENT_MACRO_USE_DO_WHILE,TRAILING_SEMICOLON,BRACKET_SPACE",

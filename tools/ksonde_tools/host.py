@@ -17,7 +17,7 @@ _CAP_SYS_MODULE = 16
 def why_not() -> str | None:
     """Return in one sentence why this kernel cannot load the driver, None when it can."""
     release = platform.release()
-    if not Path("/proc/modules").exists():
+    if not _has_modules():
         return f"the running kernel ({release}) is built without modules"
     if _read("/proc/sys/kernel/modules_disabled") == "1":
         return "loading modules is switched off until the next boot (kernel.modules_disabled)"
@@ -29,6 +29,10 @@ def why_not() -> str | None:
     if kernel.headers(release) is None and not _offered(release):
         return f"there are no headers for the running kernel ({release}) to build the module with"
     return None
+
+
+def _has_modules() -> bool:
+    return Path("/proc/modules").exists()
 
 
 def _read(path: str) -> str:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import compileall
+import dataclasses
 import os
 import re
 import selectors
@@ -16,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from . import initramfs
@@ -50,7 +50,7 @@ _PROBE_SECONDS = 15
 Sink = Callable[[bytes], None]
 
 
-@dataclass
+@dataclasses.dataclass
 class Run:
     """What to run and on what; `module` is an insmod command's words."""
 
@@ -62,14 +62,14 @@ class Run:
     append: str = ""
     timeout: float = 600.0
     accelerator: str = "auto"
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
     cwd: Path | None = None
     udev: bool = True
     log: Path | None = None
     qemu: Sequence[str] = ()
 
 
-@dataclass
+@dataclasses.dataclass
 class Result:
     """How it ended: the command's exit code or one of the tools' own."""
 
@@ -87,6 +87,9 @@ def run(task: Run, out: Sink | None = None, err: Sink | None = None) -> Result:
     log = task.log or cache_dir() / "logs" / f"vm-{os.getpid()}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     log.write_bytes(b"")
+    if task.accelerator == "auto":
+        task = dataclasses.replace(task, accelerator=accelerator(task.kernel))
+    say(f"booting Linux {task.kernel.version} ({task.accelerator})")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ksonde-vm-") as scratch:
         initrd = Path(scratch) / "initrd"
@@ -198,9 +201,8 @@ def _binds(cwd: Path, command: Sequence[str]) -> list[Path]:
 
 
 def _arguments(task: Run, initrd: Path, log: Path, ports: dict[str, int]) -> list[str]:
-    kind = accelerator(task.kernel) if task.accelerator == "auto" else task.accelerator
     command = [_qemu(), "-machine", "q35", "-nodefaults", "-no-user-config", "-display", "none"]
-    if kind == "kvm":
+    if task.accelerator == "kvm":
         command += ["-accel", "kvm", "-cpu", "host"]
     else:
         command += ["-accel", "tcg,thread=multi,tb-size=512", "-cpu", "max"]

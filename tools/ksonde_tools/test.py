@@ -86,7 +86,14 @@ def _in_guest(options: argparse.Namespace) -> int:
     }
     task = machine.Run(
         kernel=chosen,
-        command=[*_pytest("tests/vm", options.pytest), "-v", "-p", "no:cacheprovider", "-p", "no:hypothesispytest"],
+        command=[
+            *_pytest("tests/vm", options.pytest),
+            "-v",
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:hypothesispytest",
+        ],
         module=[str(ko)],
         cpus=options.cpus,
         memory=options.memory,

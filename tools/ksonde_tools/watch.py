@@ -92,7 +92,6 @@ def _watch_guest(name: str | None, words: list[str], seconds: float) -> int:
     environment = guest_environment()
     environment.setdefault("COLUMNS", str(shutil.get_terminal_size((160, 24)).columns))
     environment["KSONDE_DEMO_MODULES"] = str(hello)
-    say(f"booting Linux {chosen.version} in a virtual machine")
     task = machine.Run(
         kernel=chosen,
         command=[sys.executable, "-m", "ksonde_tools.demo", *words],
