@@ -7,6 +7,7 @@
  * saving all registers.
  * v6.2, 94d095ffa0e1 ("ftrace: abstract DYNAMIC_FTRACE_WITH_ARGS accesses"):
  * ftrace_regs_get_argument().
+ * v6.2, 8be9fbd5345d ("ftrace: Export ftrace_free_filter() to modules").
  */
 #ifndef KS_COMPAT_FTRACE_H
 #define KS_COMPAT_FTRACE_H
@@ -53,6 +54,16 @@ static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs 
 	call->arg[2] = ks_ftrace_argument(regs, 2);
 	call->arg[3] = ks_ftrace_argument(regs, 3);
 	return true;
+}
+
+/* Of an ops that is not registered: an empty filter would mean every function. */
+static inline void ks_ftrace_free_filter(struct ftrace_ops *ops)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
+	ftrace_free_filter(ops);
+#else
+	ftrace_set_filter(ops, NULL, 0, 1);
+#endif
 }
 
 #endif /* KS_COMPAT_FTRACE_H */

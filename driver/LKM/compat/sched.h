@@ -29,7 +29,10 @@ static inline void ks_copy_comm(u8 *to, const struct task_struct *task)
 	memcpy(to, task->comm, TASK_COMM_LEN);
 	to[TASK_COMM_LEN - 1] = '\0';
 #else
-	strncpy(to, task->comm, TASK_COMM_LEN - 1);
+	size_t length = strnlen(task->comm, TASK_COMM_LEN - 1);
+
+	memcpy(to, task->comm, length);
+	memset(to + length, 0, TASK_COMM_LEN - length);
 #endif
 }
 

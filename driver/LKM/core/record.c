@@ -3,12 +3,12 @@
  * Records are built in slots: per CPU one for each level at which a probe can
  * interrupt a probe (task, softirq, hardirq, NMI-like).
  */
-#include <linux/align.h>
 #include <linux/mm.h>
-#include <linux/preempt.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/timekeeping.h>
+#include "../compat/align.h"
+#include "../compat/preempt.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "record.h"
@@ -81,7 +81,7 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 	}
 	header = (void *)record->data;
 	header->hook = hook->index;
-	if (in_serving_softirq() || in_hardirq() || in_nmi())
+	if (ks_in_interrupt())
 		header->flags |= KSONDE_F_IRQ;
 	ks_context_fill(record, (struct ks_context *)(header + 1));
 	return record;

@@ -4,10 +4,10 @@
  * from the types, as the compiler lays them out, and the sum is compared with
  * the structure's size, so that the text cannot tell what is not so.
  */
-#include <linux/align.h>
 #include <linux/kernel.h>
-#include <linux/stdarg.h>
 #include <linux/string.h>
+#include "../compat/align.h"
+#include "../compat/stdarg.h"
 #include "schema.h"
 
 #ifndef KSONDE_VERSION

@@ -53,7 +53,7 @@ static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
 	return 0;
 
 err_filter:
-	ftrace_free_filter(&ft->ops);
+	ks_ftrace_free_filter(&ft->ops);
 err_free:
 	kfree(ft);
 	return err;
@@ -64,7 +64,7 @@ static void ftrace_detach(struct ks_attachment *attachment)
 	struct ks_ftrace *ft = container_of(attachment, struct ks_ftrace, attachment);
 
 	unregister_ftrace_function(&ft->ops);
-	ftrace_free_filter(&ft->ops);
+	ks_ftrace_free_filter(&ft->ops);
 }
 
 static void ftrace_free(struct ks_attachment *attachment)
