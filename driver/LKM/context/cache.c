@@ -229,7 +229,7 @@ int ks_cache_create(void)
 	unsigned int buckets, i;
 	struct ks_bucket *table;
 
-	buckets = roundup_pow_of_two(clamp(cache_entries, 64U, 1U << 20) / KS_WAYS);
+	buckets = roundup_pow_of_two(clamp(cache_entries, 1024U, 1U << 20) / KS_WAYS);
 	table = vzalloc(array_size(buckets, sizeof(*table)));
 	if (!table)
 		return -ENOMEM;

@@ -27,8 +27,8 @@ struct connecting {
 	} address;
 };
 
-static bool begin(struct connecting *data, struct socket *socket, const void *address,
-		  int length)
+static __always_inline bool begin(struct connecting *data, struct socket *socket,
+				  const void *address, int length)
 {
 	if (!socket || length < (int)sizeof(sa_family_t))
 		return false;
