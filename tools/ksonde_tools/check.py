@@ -49,10 +49,8 @@ def checks() -> dict[str, Check]:
         "checkpatch": _checkpatch,
         "mypy": lambda: _run("mypy", "--cache-dir", str(cache_dir() / "mypy"), "--no-error-summary"),
         "cppcheck": _cppcheck,
-        "ruff": lambda: _run("ruff", "check", "-q", "--cache-dir", str(cache_dir() / "ruff"), *_PYTHON),
-        "format": lambda: _run(
-            "ruff", "format", "-q", "--check", "--cache-dir", str(cache_dir() / "ruff"), *_PYTHON
-        ),
+        "ruff": lambda: _ruff("check"),
+        "format": lambda: _ruff("format", "--check"),
         "codespell": lambda: _run("codespell", *map(str, _files())),
         "shellcheck": _shellcheck,
         "licence": _licence,
@@ -113,6 +111,12 @@ def _run(*command: str) -> str:
     done = subprocess.run(words, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     text = (done.stdout + done.stderr).decode(errors="replace").strip()
     return "" if done.returncode == 0 else text or f"exit code {done.returncode}"
+
+
+def _ruff(*words: str) -> str:
+    return _run(
+        "ruff", *words, "-q", "--output-format=concise", f"--cache-dir={cache_dir() / 'ruff'}", *_PYTHON
+    )
 
 
 def _files() -> list[Path]:

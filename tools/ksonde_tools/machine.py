@@ -46,6 +46,7 @@ _HARMLESS = re.compile(
     r"\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator"
 )
 _PROBE_SECONDS = 15
+_LOGS_KEPT = 100
 
 Sink = Callable[[bytes], None]
 
@@ -84,8 +85,7 @@ def run(task: Run, out: Sink | None = None, err: Sink | None = None) -> Result:
     # The guest cannot write into the clone, and would compile everything at each start.
     compileall.compile_dir(ROOT / "userland", quiet=2)
     compileall.compile_dir(ROOT / "tools", quiet=2)
-    log = task.log or cache_dir() / "logs" / f"vm-{os.getpid()}.log"
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log = task.log or _new_log()
     log.write_bytes(b"")
     if task.accelerator == "auto":
         task = dataclasses.replace(task, accelerator=accelerator(task.kernel))
@@ -112,6 +112,15 @@ def run(task: Run, out: Sink | None = None, err: Sink | None = None) -> Result:
         for line in log.read_text(errors="replace").splitlines()[-15:]:
             print(f"  {line}", file=sys.stderr)
     return Result(code, log, bad, time.monotonic() - began)
+
+
+def _new_log() -> Path:
+    """Return a name for a log in the cache, where old ones make place."""
+    folder = cache_dir() / "logs"
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in sorted(folder.iterdir(), key=lambda path: path.stat().st_mtime)[:-_LOGS_KEPT]:
+        old.unlink(missing_ok=True)
+    return folder / f"vm-{os.getpid()}.log"
 
 
 def bad_lines(log: Path) -> list[str]:
