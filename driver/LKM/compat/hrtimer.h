@@ -10,15 +10,16 @@
 #include <linux/hrtimer.h>
 #include <linux/version.h>
 
+static inline void ks_hrtimer_setup(struct hrtimer *timer,
+				    enum hrtimer_restart (*function)(struct hrtimer *),
+				    clockid_t clock, enum hrtimer_mode mode)
+{
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 13, 0)
-#define ks_hrtimer_setup(timer, fn, clock, mode) \
-	hrtimer_setup(timer, fn, clock, mode)
+	hrtimer_setup(timer, function, clock, mode);
 #else
-#define ks_hrtimer_setup(timer, fn, clock, mode) \
-	do { \
-		hrtimer_init(timer, clock, mode); \
-		(timer)->function = (fn); \
-	} while (0)
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
 #endif
+}
 
 #endif /* KS_COMPAT_HRTIMER_H */
