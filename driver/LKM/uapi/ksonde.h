@@ -190,7 +190,7 @@ struct ksonde_filter {
 /* SET_RING.  EBUSY when started. */
 enum ksonde_ring_mode {
 	KSONDE_RING_LOSSLESS_COUNT = 0,		/* a full ring drops the new record and counts it */
-	KSONDE_RING_FLIGHT_RECORDER = 1,	/* a power of two, ring_min to ring_max, a CPU */
+	KSONDE_RING_FLIGHT_RECORDER = 1,	/* it overwrites the oldest; STOP, then read */
 };
 
 struct ksonde_ring_setup {
