@@ -97,3 +97,14 @@ def test_schema_tells_what_the_compiler_made(schema: Path) -> None:
 
 def test_schema_into_a_short_buffer(schema: Path) -> None:
     run(schema, "short")
+
+
+@pytest.fixture(scope="session")
+def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("user"), "user_test", ["context/user.c"])
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("case", ["environment", "environment_missing", "vector", "string", "random"])
+def test_memory_of_a_process(user: Path, case: str, seed: int) -> None:
+    run(user, case, str(seed))

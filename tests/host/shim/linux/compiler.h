@@ -10,6 +10,7 @@ void shim_interrupt(void);
 
 #define likely(x)	__builtin_expect(!!(x), 1)
 #define unlikely(x)	__builtin_expect(!!(x), 0)
+#define noinline	__attribute__((noinline))
 #define barrier()	do { shim_interrupt(); __asm__ __volatile__("" ::: "memory"); } while (0)
 #define READ_ONCE(x)	({ shim_interrupt(); *(const volatile __typeof__(x) *)&(x); })
 #define WRITE_ONCE(x, v) \
