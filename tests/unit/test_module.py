@@ -82,6 +82,23 @@ def test_load_a_file(tmp_path: Path, ko: Path) -> None:
     assert machine.ran == [["/sbin/insmod", str(ko), "ring_max=1048576"]]
 
 
+def test_parameters_that_would_be_ignored(tmp_path: Path, ko: Path) -> None:
+    ko.write_bytes(ko.read_bytes() + b"parmtype=ring_max:ulong\0parmtype=sessions_max:uint\0")
+    machine = FakeMachine(tree(tmp_path, LOADED))
+    with pytest.raises(KsondeError, match="no parameter 'rings'") as caught:
+        module.load(ko, ["rings=1"], machine)
+    assert caught.value.hint == "it has ring_max, sessions_max"
+    assert module.load(ko, ["sessions_max=8"], machine) == (False, "")
+    with pytest.raises(KsondeError, match="loaded already, with sessions_max=8"):
+        module.load(ko, ["sessions_max=9"], machine)
+
+
+def test_a_compressed_file_is_insmods_affair(tmp_path: Path) -> None:
+    packed = tmp_path / "ksonde.ko.xz"
+    packed.write_bytes(b"\xfd7zXZ")
+    assert module.load(packed, ["a=b"], FakeMachine(tree(tmp_path, ROOT_CAPABILITIES)))[0]
+
+
 def test_load_the_installed_one(tmp_path: Path) -> None:
     machine = FakeMachine(tree(tmp_path, ROOT_CAPABILITIES))
     assert module.load(machine=machine)[0]

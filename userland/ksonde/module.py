@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 #: Seconds that the device node may take to appear after the module was loaded.
 PATIENCE = 5.0
+#: What gzip, xz and zstd files begin with.
+_COMPRESSED = (b"\x1f\x8b", b"\xfd7", b"(\xb5")
 _NODE = Path("/dev/ksonde")
 _CLONE = Path(__file__).resolve().parents[2]
 #: Where a clone's build leaves the module.
@@ -126,11 +129,13 @@ def load(
     path = path or built(machine)
     if path is not None:
         _check_file(path, machine)
+        _check_parameters(path, parameters)
     loaded = machine.module_version()
     if loaded is not None:
         wanted = module_info(path).get("version", __version__) if path is not None else __version__
         if loaded != wanted:
             raise OtherVersion(loaded, wanted)
+        _check_loaded_parameters(parameters, machine)
         return False, ""
     if machine.switched_off():
         raise LoadFailed(
@@ -190,20 +195,51 @@ def module_info(path: Path) -> dict[str, str]:
     return found
 
 
+def module_parameters(path: Path) -> list[str]:
+    """Names of the parameters that a module's file declares; [] when it is compressed, or none."""
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return []
+    return sorted(name.decode("utf-8", "replace") for name in set(re.findall(rb"\0parmtype=(\w+):", data)))
+
+
 def _check_file(path: Path, machine: Machine) -> None:
     if not path.is_file():
         raise LoadFailed(f"there is no file {path}", f"build it: {build_command(machine)}")
+    with path.open("rb") as file:
+        begin = file.read(4)
+    if begin[:2] in _COMPRESSED:
+        return  # insmod will say
     vermagic = module_info(path).get("vermagic")
-    if vermagic is None:
-        if path.suffix == ".ko":
-            raise LoadFailed(f"{path} is no kernel module", "give the path of a ksonde.ko")
-        return  # a compressed one: insmod will say
+    if vermagic is None or begin != b"\x7fELF":
+        raise LoadFailed(f"{path} is no kernel module", "give the path of a ksonde.ko")
     release = vermagic.split(" ")[0]
     if release != machine.release:
         raise LoadFailed(
             f"{path} is for kernel {printable(release)}, this is {machine.release}",
             f"build it again: {build_command(machine)}",
         )
+
+
+def _check_parameters(path: Path, parameters: Sequence[str]) -> None:
+    """The kernel only notes an unknown parameter in its log: that is too quiet."""
+    known = module_parameters(path)
+    for parameter in parameters:
+        name = parameter.partition("=")[0]
+        if known and name not in known:
+            raise LoadFailed(f"the module has no parameter {name!r}", f"it has {', '.join(known)}")
+
+
+def _check_loaded_parameters(parameters: Sequence[str], machine: Machine) -> None:
+    for parameter in parameters:
+        name, _, value = parameter.partition("=")
+        now = (machine.read(f"/sys/module/ksonde/parameters/{name}") or "").strip()
+        if now != value:
+            raise LoadFailed(
+                f"the module is loaded already, with {name}={printable(now)}",
+                "`ksonde unload` first",
+            )
 
 
 def build_command(machine: Machine) -> str:
