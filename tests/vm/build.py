@@ -39,7 +39,8 @@ def _module(out: Path, kernel_build: Path) -> None:
     work.mkdir(exist_ok=True)
     for path in sources:
         shutil.copy(path, work)
-    command = ["make", "-s", "-C", kernel_build, f"M={work}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
+    make = ["make", "-s", "-C", str(kernel_build), f"M={work}"]
+    command = [*make, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
     subprocess.run(command, check=True, stdout=sys.stderr)
     shutil.copy(work / out.name, out)
 

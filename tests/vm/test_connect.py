@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acting import COMPAT, NASTY, Between, Facts, Tap, act, context_of
 from pyroute2 import IPRoute
+
+from acting import COMPAT, NASTY, Between, Facts, Tap, act, context_of
 
 EVENTS = ["connect"]
 
@@ -162,7 +163,7 @@ def test_in_progress(tap: Tap, bits: int) -> None:
         tap.check(record, context_of(facts), data, flags=flags_of(bits))
 
 
-@pytest.mark.parametrize("name", ["plain", NASTY])
+@pytest.mark.parametrize("name", ["plain", NASTY], ids=["plain", "nasty"])
 def test_unix(tap: Tap, place: Path, bits: int, name: str) -> None:
     path = os.fsencode(place) + b"/" + os.fsencode(name)
     with socket.socket(AF_UNIX) as server:
@@ -292,7 +293,7 @@ def test_executable_name(tap: Tap, place: Path, bits: int) -> None:
     from acting import ACT
 
     program = os.fsencode(place) + b"/" + os.fsencode(NASTY)
-    copy(ACT[bits], program)
+    copy(os.fsencode(ACT[bits]), program)
     facts = act("comm=123456789012345", "udp=127.0.0.1:5", program=program)["udp"]
     assert os.fsencode(facts["exe"]) == program and len(facts["comm"]) == 15
     tap.collect()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from acting import COMPAT, NASTY, Facts, Tap, act, context_of
 
 EVENTS = ["create_file"]

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from acting import (
     ACT,
     COMPAT,
@@ -140,7 +141,7 @@ def test_nasty_bytes(tap: Tap, place: Path, bits: int) -> None:
     name = folder + "/" + os.fsdecode(os.fsencode(NASTY))
     shutil.copy(ACT[bits], name)
     every = bytes(range(1, 256))
-    argv = [name, "facts", "exit=0", os.fsencode(NASTY), every, b"", b" ", b"\n", b""]
+    argv: list[Text] = [name, "facts", "exit=0", os.fsencode(NASTY), every, b"", b" ", b"\n", b""]
     done = act(program=name, argv=argv, cwd=folder)
     facts = done["facts"]
     tap.collect()

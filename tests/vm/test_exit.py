@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acting import COMPAT, Done, Tap, act, context_of
 
+from acting import COMPAT, Done, Tap, act, context_of
 from ksonde.record import Record
 
 EVENTS = ["exit"]

@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 import pytest
+
 from acting import COMPAT, Facts, Tap, Ticks, act, context_of
 
 EVENTS = ["fork", "exit"]

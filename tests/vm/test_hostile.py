@@ -8,9 +8,9 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from acting import HOSTILE, Tap, act
 
 import ksonde
+from acting import HOSTILE, Tap, act
 
 
 def kernel_log() -> list[str]:
@@ -21,7 +21,7 @@ def kernel_log() -> list[str]:
         while True:
             try:
                 lines.append(os.read(fd, 8192).decode(errors="replace"))
-            except BrokenPipeError:
+            except BrokenPipeError:  # noqa: PERF203 - a line was overwritten before it was read
                 continue
     except BlockingIOError:
         return lines

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from acting import Tap, act, boottime
 
 import ksonde
+from acting import Between, Tap, act, assert_fields, boottime, waiting
 from ksonde.record import Record
 
 RING = 64 << 10
@@ -68,8 +69,14 @@ def test_reader_that_stopped(tmpfs: Path, count: int) -> None:
         assert before <= record.first_time <= record.last_time <= record.time <= after
         assert record.count > 1 or record.first_time == record.last_time
         assert (record.flags, record.hook, record.absent) == (0, None, 0)
-        expected = {f.name for f in tap.schema.events["lost"].fields}
-        assert set(record.to_dict()["data"]) == expected
+        expected = {
+            "lost_event": tap.schema.events[name].id,
+            "reason": REASONS.index("full"),
+            "count": Between(1, sum(sums.dropped["full"] for sums in by_event.values())),
+            "first_time": Between(before, record.last_time),
+            "last_time": Between(record.first_time, record.time),
+        }
+        assert_fields(tap.schema, record, expected)
     for name, sums in by_event.items():
         assert sums.produced == counts[name] + missing[name]
         assert sums.delivered == counts[name]
@@ -129,3 +136,32 @@ def test_flight_recorder(tmpfs: Path) -> None:
     assert stats.dropped["overwritten"] > 2000 and not stats.dropped["full"]
     # The session's own records count: started, one a hook, stopped.
     assert stats.delivered == len(got) + stats.dropped["overwritten"]
+
+
+def test_missed_by_the_mechanism(place: Path) -> None:
+    """More calls under way than the mechanism has room for: counted, and told."""
+    with socket.socket(socket.AF_UNIX) as server, ksonde.open(["connect"]) as session:
+        server.bind(str(place / "full"))
+        server.listen(0)
+        tap = Tap(session, lossy=True)
+        running = waiting(f"blocked=700:{place}/full", "sleep=3000", "ready")
+        running.go()
+        got = tap.collect()
+        session.stop()
+        got += tap.collect()
+        stats = session.stats()
+    lost = [record for record in got if record.event == "lost"]
+    mine = [record for record in got if record.event == "connect"]
+    missed = sum(record.count for record in lost)
+    assert stats.dropped["missed"] == missed > 0
+    for record in lost:
+        expected = {
+            "lost_event": tap.schema.events["connect"].id,
+            "reason": REASONS.index("missed"),
+            "count": Between(1, missed),
+            "first_time": Between(1, record.last_time),
+            "last_time": Between(1, record.time),
+        }
+        assert_fields(tap.schema, record, expected)
+    assert len(mine) + missed == 700
+    assert stats.produced == stats.delivered + sum(stats.dropped.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from acting import ACT, COMPAT, Facts, Tap, act, context_of
 
 EVENTS = ["update_cred"]
@@ -77,8 +78,10 @@ def test_to_root(tap: Tap, bits: int, call: str) -> None:
     """A user with CAP_SETUID."""
     name = call.partition("=")[0]
     caps = 1 << SETUID
-    done = act("securebits=4", USER, f"capabilities={caps}:{caps}:0", call, bits=bits)
+    steps = [USER, f"capabilities={caps}:{caps}:{caps}", f"setambient={SETUID}", call]
+    done = act("securebits=4", *steps, bits=bits)
     before, after = done["before"], done[name]
+    assert before["cap_ambient"] == after["cap_ambient"] == caps
     assert after["result"] == 0 and 0 in (after["uid"], after["euid"], after["suid"])
     tap.collect()
     record = tap.one("update_cred", after["tgid"])

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -254,4 +255,27 @@ void step_connects(char *value)
 	}
 	say_begin("connects", done);
 	say_end();
+}
+
+static void *connect_blocked(void *path)
+{
+	struct sockaddr_un un;
+	socklen_t length = local(&un, path, false);
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	connect(fd, (void *)&un, length);
+	return NULL;
+}
+
+/* count:path: that many threads that wait in connect(2) for a listener which is full. */
+void step_blocked(char *value)
+{
+	long count = take_number(&value);
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	pthread_attr_init(&attributes);
+	pthread_attr_setstacksize(&attributes, 65536);
+	for (long i = 0; i < count; i++)
+		check(!pthread_create(&thread, &attributes, connect_blocked, value), "thread");
 }

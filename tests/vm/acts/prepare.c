@@ -99,6 +99,12 @@ void step_capabilities(char *value)
 	check(!syscall(SYS_capset, &header, data), "capset");
 }
 
+/* number: that capability becomes ambient. */
+void step_setambient(char *value)
+{
+	check(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, atoi(value), 0, 0), "ambient");
+}
+
 void step_securebits(char *value)
 {
 	check(!prctl(PR_SET_SECUREBITS, strtoul(value, NULL, 0)), "securebits");
