@@ -358,6 +358,14 @@ def test_a_reader_that_goes_away_ends_it_quietly(batches: int) -> None:
     process.stderr.close()
 
 
+def test_a_full_disk_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        process = watcher("watch", "--count", "1", stdout=full, stderr=subprocess.PIPE)
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert err == "ksonde: No space left on device\n"
+
+
 def test_colours_on_a_terminal() -> None:
     ours, theirs = pty.openpty()
     process = watcher("watch", "--count", "1", stdout=theirs, stderr=subprocess.PIPE)

@@ -73,7 +73,12 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
     except KeyboardInterrupt:
         return 130
     except OSError as error:
-        return _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), "", exit.ERROR)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            hush()  # it is the output that fails (a full disk): nothing more can be said there
+        reason = error.strerror or str(error)
+        return _fail(f"{error.filename}: {reason}" if error.filename else reason, "", exit.ERROR)
     except Exception as error:
         # What typer raises for a wrong command line; its class lives elsewhere in each version of typer.
         if not hasattr(error, "format_message"):
