@@ -65,14 +65,11 @@ static int gap_put(struct ks_session_cpu *sc, u64 seq, u32 event, u32 reason)
 	return 0;
 }
 
-/* 0 when the stream has no unsaid gap any more; seq is that of the record behind. */
-static int gaps_put(struct ks_session_cpu *sc, u64 seq)
+static noinline int gaps_put_all(struct ks_session_cpu *sc, u64 seq)
 {
 	u32 event, reason;
 	int err;
 
-	if (likely(!READ_ONCE(sc->gaps_pending)))
-		return 0;
 	WRITE_ONCE(sc->gaps_pending, false);
 	for (event = 0; event < KS_EVENTS; event++) {
 		for (reason = 0; reason < KSONDE_DROP_REASONS; reason++) {
@@ -86,6 +83,12 @@ static int gaps_put(struct ks_session_cpu *sc, u64 seq)
 		}
 	}
 	return 0;
+}
+
+/* 0 when the stream has no unsaid gap any more; seq is that of the record behind. */
+static inline int gaps_put(struct ks_session_cpu *sc, u64 seq)
+{
+	return likely(!READ_ONCE(sc->gaps_pending)) ? 0 : gaps_put_all(sc, seq);
 }
 
 /* ------------------------------------------------------------- wake-ups */

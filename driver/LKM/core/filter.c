@@ -7,31 +7,46 @@
 #include "../context/context.h"
 #include "session.h"
 
-static bool filter_holds_back(const struct ksonde_filter *filter, u32 bit)
+static u32 filter_count(u32 bit)
 {
-	u32 flags = READ_ONCE(filter->flags);
+	struct ks_session *session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
 
-	if ((flags & KSONDE_FILTER_SKIP_TGID) &&
-	    READ_ONCE(filter->skip_tgid) == (u32)current->tgid)
-		return true;
-	return (flags & KSONDE_FILTER_TREE) && !(ks_process_trees() & bit);
+	/* It may have stopped since the caller saw it. */
+	if (session)
+		local64_inc(&session->cpus[smp_processor_id()]->filtered);
+	return bit;
+}
+
+/* Those of sessions, which follow trees, that do not follow this task. */
+static noinline u32 filter_trees(u32 sessions)
+{
+	u32 out = sessions & ~ks_process_trees(), left;
+
+	for (left = out; left; left &= left - 1)
+		filter_count(left & -left);
+	return out;
 }
 
 u32 ks_filter(u32 sessions)
 {
+	u32 left, bit, flags, out = 0, trees = 0;
 	struct ks_session *session;
-	u32 left = sessions, bit;
 
-	while (left) {
+	for (left = sessions; left; left &= ~bit) {
 		bit = left & -left;
-		left &= ~bit;
 		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
-		if (!session) {
-			sessions &= ~bit;
-		} else if (filter_holds_back(&session->filter, bit)) {
-			local64_inc(&session->cpus[smp_processor_id()]->filtered);
-			sessions &= ~bit;
+		if (unlikely(!session)) {
+			out |= bit;
+			continue;
 		}
+		flags = READ_ONCE(session->filter.flags);
+		if ((flags & KSONDE_FILTER_SKIP_TGID) &&
+		    READ_ONCE(session->filter.skip_tgid) == (u32)current->tgid)
+			out |= filter_count(bit);
+		else if (flags & KSONDE_FILTER_TREE)
+			trees |= bit;
 	}
-	return sessions;
+	if (unlikely(trees))
+		out |= filter_trees(trees);
+	return sessions & ~out;
 }

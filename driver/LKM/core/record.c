@@ -9,12 +9,14 @@
 #include <linux/timekeeping.h>
 #include "../compat/align.h"
 #include "../compat/preempt.h"
+#include "../compat/unaligned.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "record.h"
 #include "session.h"
 
 #define KS_SLOTS	4
+#define KS_SLOT_BYTES	(KSONDE_RECORD_MAX + sizeof(u64))
 
 struct ks_slots {
 	unsigned int level;
@@ -25,7 +27,7 @@ u32 ks_wanted[KS_EVENTS];
 
 static DEFINE_PER_CPU(struct ks_slots, ks_slots);
 
-static void record_drop(u32 event, u32 sessions)
+static noinline void record_drop(u32 event, u32 sessions)
 {
 	struct ks_session *session;
 	u32 bit;
@@ -38,7 +40,7 @@ static void record_drop(u32 event, u32 sessions)
 	}
 }
 
-static struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
+static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
 {
 	struct ks_slots *slots = this_cpu_ptr(&ks_slots);
 	struct ksonde_header *header;
@@ -56,7 +58,8 @@ static struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
 	record->sessions = sessions;
 	record->slot = slot;
 	record->end = size;
-	memset(record->data, 0, size);
+	/* In whole steps of memset(): there is room behind. */
+	memset(record->data, 0, ALIGN(size, 64));
 	header = (void *)record->data;
 	header->event = id;
 	header->cpu = smp_processor_id();
@@ -117,7 +120,8 @@ void ks_record_commit(struct ks_record *record)
 	u32 sessions, bit;
 
 	header->length = ALIGN(record->end, 8);
-	memset(record->data + record->end, 0, header->length - record->end);
+	/* The slot has room for a word more. */
+	put_unaligned(0ULL, (u64 *)(record->data + record->end));
 	for (sessions = record->sessions; sessions; sessions &= ~bit) {
 		bit = sessions & -sessions;
 		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
@@ -125,27 +129,6 @@ void ks_record_commit(struct ks_record *record)
 			ks_deliver(session, record);
 	}
 	record_end(record);
-}
-
-void ks_record_flag(struct ks_record *record, u16 flags)
-{
-	((struct ksonde_header *)record->data)->flags |= flags;
-}
-
-void *ks_record_room(struct ks_record *record, size_t *length)
-{
-	size_t left = KSONDE_RECORD_MAX - record->end;
-
-	*length = min(*length, left);
-	return left ? record->data + record->end : NULL;
-}
-
-void ks_record_keep(struct ks_record *record, struct ksonde_ref *ref,
-		    const void *room, size_t used)
-{
-	ref->offset = (const u8 *)room - record->data;
-	ref->length = used;
-	record->end = ref->offset + used;
 }
 
 void ks_record_string(struct ks_record *record, struct ksonde_ref *ref,
@@ -170,7 +153,7 @@ int ks_record_start(void)
 	for_each_possible_cpu(cpu) {
 		slots = per_cpu_ptr(&ks_slots, cpu);
 		for (i = 0; i < KS_SLOTS; i++) {
-			slots->record[i].data = kvmalloc_node(KSONDE_RECORD_MAX, GFP_KERNEL,
+			slots->record[i].data = kvmalloc_node(KS_SLOT_BYTES, GFP_KERNEL,
 							      cpu_to_node(cpu));
 			if (!slots->record[i].data)
 				goto err_stop;

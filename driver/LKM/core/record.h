@@ -22,6 +22,7 @@
 #define KS_RECORD_H
 
 #include <linux/compiler.h>
+#include <linux/kernel.h>
 #include <linux/types.h>
 #include "../events/events.h"
 
@@ -59,7 +60,10 @@ void ks_record_commit(struct ks_record *record);
 void ks_record_cancel(struct ks_record *record);
 
 /* Sets KSONDE_F_* flags. */
-void ks_record_flag(struct ks_record *record, u16 flags);
+static inline void ks_record_flag(struct ks_record *record, u16 flags)
+{
+	((struct ksonde_header *)record->data)->flags |= flags;
+}
 
 /* Appends length bytes; what does not fit is cut and the record is flagged. */
 void ks_record_string(struct ks_record *record, struct ksonde_ref *ref,
@@ -70,9 +74,21 @@ void ks_record_string(struct ks_record *record, struct ksonde_ref *ref,
  * bytes (cut, without a flag, to what is left).  Then ks_record_keep() says
  * how many of them were used.  NULL when nothing is left.
  */
-void *ks_record_room(struct ks_record *record, size_t *length);
-void ks_record_keep(struct ks_record *record, struct ksonde_ref *ref,
-		    const void *room, size_t used);
+static inline void *ks_record_room(struct ks_record *record, size_t *length)
+{
+	size_t left = KSONDE_RECORD_MAX - record->end;
+
+	*length = min(*length, left);
+	return left ? record->data + record->end : NULL;
+}
+
+static inline void ks_record_keep(struct ks_record *record, struct ksonde_ref *ref,
+				  const void *room, size_t used)
+{
+	ref->offset = (const u8 *)room - record->data;
+	ref->length = used;
+	record->end = ref->offset + used;
+}
 
 /* Says that a field of the event, or of the context, has no value. */
 #define ks_absent(record, name, field) \

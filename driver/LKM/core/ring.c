@@ -34,7 +34,7 @@ u64 ks_ring_unread(struct ks_ring *ring)
 }
 
 /* Flight recorder: gives up whole records until next fits.  Never what is being written. */
-static bool ring_evict(struct ks_ring *ring, u64 next)
+static noinline bool ring_evict(struct ks_ring *ring, u64 next)
 {
 	struct ksonde_header header;
 	u64 oldest = local64_read(&ring->oldest);

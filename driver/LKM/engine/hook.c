@@ -5,7 +5,6 @@
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/rcupdate.h>
-#include <linux/sched/clock.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
 #include "../core/schema.h"
@@ -33,40 +32,6 @@ static const struct ks_mechanism * const ks_mechanisms[] = {
 };
 
 static DEFINE_MUTEX(ks_engine_lock);
-
-/* One hit in so many is timed: a clock read costs more than the counting. */
-#define KS_TIMED_EVERY	16
-
-u64 ks_hook_enter(struct ks_hook *hook)
-{
-	u64 hits;
-
-	preempt_disable_notrace();
-	hits = __this_cpu_inc_return(hook->stats->hits);
-	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
-}
-
-void ks_hook_leave(struct ks_hook *hook, u64 token)
-{
-	if (unlikely(token)) {
-		__this_cpu_inc(hook->stats->timed_hits);
-		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
-	}
-	preempt_enable_notrace();
-}
-
-u64 ks_hook_reenter(struct ks_hook *hook)
-{
-	preempt_disable_notrace();
-	return __this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY ? 0 : local_clock();
-}
-
-void ks_hook_releave(struct ks_hook *hook, u64 token)
-{
-	if (unlikely(token))
-		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
-	preempt_enable_notrace();
-}
 
 unsigned int ks_engine_hooks(void)
 {

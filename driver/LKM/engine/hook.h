@@ -8,6 +8,8 @@
 #define KS_HOOK_H
 
 #include <linux/percpu.h>
+#include <linux/preempt.h>
+#include <linux/sched/clock.h>
 #include <linux/types.h>
 #include "../events/events.h"
 
@@ -63,6 +65,9 @@ struct ks_point {
 #define KS_SYS_EXIT(names, fn) \
 	{ .mechanism = KSONDE_MECH_SYS_EXIT, .target = names, .exit = fn }
 
+/* One hit in so many is timed: a clock read costs more than the counting. */
+#define KS_TIMED_EVERY	16
+
 /* Per CPU, so that counting costs no shared cache line. */
 struct ks_hook_stats {
 	u64 hits;
@@ -101,11 +106,37 @@ extern struct ks_hook * const ks_hooks[];
  * by the kernel itself (tracepoints) uses them; the other mechanisms do it
  * for theirs.
  */
-u64 ks_hook_enter(struct ks_hook *hook);
-void ks_hook_leave(struct ks_hook *hook, u64 token);
+static __always_inline u64 ks_hook_enter(struct ks_hook *hook)
+{
+	u64 hits;
+
+	preempt_disable_notrace();
+	hits = __this_cpu_inc_return(hook->stats->hits);
+	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
+}
+
+static __always_inline void ks_hook_leave(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token)) {
+		__this_cpu_inc(hook->stats->timed_hits);
+		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
+	}
+	preempt_enable_notrace();
+}
+
 /* The same for the second half of a hit: a return whose entry was counted. */
-u64 ks_hook_reenter(struct ks_hook *hook);
-void ks_hook_releave(struct ks_hook *hook, u64 token);
+static __always_inline u64 ks_hook_reenter(struct ks_hook *hook)
+{
+	preempt_disable_notrace();
+	return likely(__this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY) ? 0 : local_clock();
+}
+
+static __always_inline void ks_hook_releave(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token))
+		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
+	preempt_enable_notrace();
+}
 
 int ks_engine_init(void);
 void ks_engine_uninit(void);
