@@ -6,6 +6,8 @@
     with ksonde.open() as session:
         driver.put(0, build_record("exit", ...))
         session.read(0)
+
+It knows no concurrency: things happen between the calls of the test.
 """
 
 from __future__ import annotations
@@ -97,7 +99,15 @@ class FakeDriver:
             "version": b"0.1.0".ljust(32, b"\0"),
         }
         self.hooks: list[dict[str, Any]] = [
-            {"event": 42, "state": 1, "mechanism": 4, "users": 1, "hits": 160, "timed_hits": 10, "timed_ns": 5000}
+            {
+                "event": 42,
+                "state": 1,
+                "mechanism": 4,
+                "users": 1,
+                "hits": 160,
+                "timed_hits": 10,
+                "timed_ns": 5000,
+            }
             | {"name": b"connect", "target": b"__sys_connect", "detail": b"kretprobe __sys_connect: taken"},
             {"event": 0, "state": 3, "name": b"process_fork", "detail": b"a: no such symbol\nb: refused"},
         ]
@@ -127,7 +137,9 @@ class FakeDriver:
     def ioctl(self, request: uapi.Ioctl, argument: bytearray | None) -> None:
         self.calls.append(request.name)
         if request in self.fail:
-            raise DriverError(f"ioctl {request.name}", self.fail[request], os.strerror(self.fail.pop(request)))
+            raise DriverError(
+                f"ioctl {request.name}", self.fail[request], os.strerror(self.fail.pop(request))
+            )
         getattr(self, f"_{request.name.lower()}")(argument)
 
     def _answer(self, argument: bytearray, shape: Any, **values: Any) -> None:
