@@ -65,8 +65,11 @@ static void hook_say(struct ks_hook *hook, const struct ks_point *point, int err
 	default:
 		why = "failed";
 	}
-	scnprintf(hook->detail + used, sizeof(hook->detail) - used, "%s %s: %s (%d)\n",
-		  name, point->target, why, err);
+	used += scnprintf(hook->detail + used, sizeof(hook->detail) - used, "%s %s: %s",
+			  name, point->target, why);
+	if (err)
+		used += scnprintf(hook->detail + used, sizeof(hook->detail) - used, " (%d)", err);
+	scnprintf(hook->detail + used, sizeof(hook->detail) - used, "\n");
 }
 
 static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
