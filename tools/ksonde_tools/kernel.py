@@ -24,12 +24,17 @@ _NEWEST_FOR = 86400
 
 @dataclass(frozen=True)
 class Kernel:
-    """One kernel: `image` boots, `modules` is its lib/modules/VERSION, `build` its headers."""
+    """One kernel: `image` boots, `modules` is its lib/modules/VERSION, `build` its headers.
+
+    Building for it takes `make` as make's further words, and `prefix` before make.
+    """
 
     version: str
     image: Path
     modules: Path
     build: Path
+    make: tuple[str, ...] = ()
+    prefix: tuple[str, ...] = ()
 
 
 def resolve(name: str | None = None) -> Kernel:

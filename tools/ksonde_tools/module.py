@@ -76,7 +76,7 @@ def _sources(tree: Path, names: tuple[str, ...]) -> dict[str, bytes]:
 def _digest(kernel: Kernel, sources: dict[str, bytes], flags: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     symbols = kernel.build / "Module.symvers"
-    digest.update(f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {flags}".encode())
+    digest.update(f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {flags}{kernel.make}".encode())
     for name, content in sources.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
@@ -99,12 +99,14 @@ def _copy(sources: dict[str, bytes], target: Path) -> None:
 def make_command(kernel: Kernel, source: Path) -> list[str]:
     """Return the make call that builds the module in `source`."""
     return [
+        *kernel.prefix,
         "make",
         "-C",
         str(kernel.build),
         f"M={source}",
         f"-j{os.cpu_count() or 1}",
         "CONFIG_DEBUG_INFO_BTF_MODULES=",
+        *kernel.make,
     ]
 
 

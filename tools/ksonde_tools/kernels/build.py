@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What a row's guest needs: the driver and a small module for its kernel, and the smoke test's program."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ksonde_tools import module
+from ksonde_tools.common import ROOT, ToolError, cache_dir, first_line
+from ksonde_tools.kernel import Kernel
+
+from . import chroot
+from .rows import Row
+
+_SMOKE = ROOT / "tools/guest/smoke"
+_TRIPLETS = {"amd64": "", "arm64": "aarch64-linux-gnu-", "riscv64": "riscv64-linux-gnu-"}
+_ARCHES = {"amd64": "x86", "arm64": "arm64", "riscv64": "riscv"}
+_FLAGS = ("-D_GNU_SOURCE", "-O2", "-Wall", "-Wextra", "-Werror", "-static")
+
+
+@dataclass(frozen=True)
+class Built:
+    """Files for the guest's root."""
+
+    driver: Path
+    small: Path
+    smoke: Path
+    smoke32: Path | None
+
+
+def equip(row: Row, kernel: Kernel) -> Kernel:
+    """Return the kernel with what make must be told, and where it must run."""
+    compiler = _TRIPLETS[row.arch] + row.compiler
+    words: tuple[str, ...] = (f"CC={compiler}", *row.make)
+    if row.arch != "amd64":
+        words = (f"ARCH={_ARCHES[row.arch]}", f"CROSS_COMPILE={_TRIPLETS[row.arch]}", *words)
+    return replace(kernel, make=words, prefix=_prefix(row))
+
+
+def build(row: Row, kernel: Kernel) -> Built:
+    """Build for an equipped kernel."""
+    driver = module.build_driver(kernel)
+    small = module.build_small(kernel, _SMOKE) / "ksonde_smoke.ko"
+    if row.arch == "amd64":
+        # The program does not depend on the kernel: this machine's compiler makes it.
+        return Built(driver, small, _smoke("gcc", ()), _smoke("gcc", (), "-m32"))
+    return Built(driver, small, _smoke(_TRIPLETS[row.arch] + row.compiler, kernel.prefix), None)
+
+
+def _prefix(row: Row) -> tuple[str, ...]:
+    if not row.chroot:
+        return ()
+    packages = [row.compiler, "libelf1t64" if row.chroot != "bookworm" else "libelf1", "libc6-dev"]
+    if row.arch != "amd64":
+        packages[0] += "-" + _TRIPLETS[row.arch].rstrip("-")
+        packages.append(f"libc6-dev-{row.arch}-cross")
+    return chroot.prefix(chroot.chroot(row.chroot, tuple(packages)))
+
+
+def _smoke(compiler: str, prefix: tuple[str, ...], *flags: str) -> Path:
+    """Return the smoke test's program; the sources are copied to where a chroot sees them."""
+    home = cache_dir() / "build" / "smoke" / "".join((compiler, *flags))
+    home.mkdir(parents=True, exist_ok=True)
+    sources = sorted(_SMOKE.glob("*.[ch]"))
+    sources = [path for path in sources if path.name != "ksonde_smoke.c"]
+    content = {path.name: path.read_bytes() for path in [*sources, ROOT / "driver/LKM/uapi/ksonde.h"]}
+    program = home / "smoke"
+    fresh = program.exists() and all(
+        (home / name).exists() and (home / name).read_bytes() == text for name, text in content.items()
+    )
+    if fresh:
+        return program
+    program.unlink(missing_ok=True)
+    for name, text in content.items():
+        (home / name).write_bytes(text)
+    files = [str(home / name) for name in content if name.endswith(".c")]
+    command = [*prefix, compiler, *_FLAGS, *flags, "-o", str(program), *files]
+    done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
+    if done.returncode != 0:
+        raise ToolError(
+            f"the smoke test does not build with {compiler}: "
+            f"{first_line(done.stderr.decode(errors='replace'))}"
+        )
+    return program

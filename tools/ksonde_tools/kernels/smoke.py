@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What the guest's smoke test said, decoded and compared with what it did."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import ksonde
+from ksonde import uapi
+from ksonde.decoder import Decoder
+from ksonde.errors import KsondeError
+
+_LINE = re.compile(r"ksonde-smoke: (.*)$", re.MULTILINE)
+_ODD = b'/tmp/made\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
+_REFUSED, _NO_EXEC, _EACCES, _ENOENT = -111, -8, -13, -2
+
+
+@dataclass
+class Said:
+    """The guest's words: blobs (info, schema, hook, stats, record) and facts (acts, load, lost, unload)."""
+
+    blobs: dict[str, list[bytes]] = field(default_factory=dict)
+    acts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    times: dict[str, list[int]] = field(default_factory=dict)
+    facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+def parse(log: str) -> Said:
+    """Sort the lines of a guest's log."""
+    said = Said()
+    parts: dict[str, list[str]] = {}
+    for line in _LINE.findall(log):
+        word, _, rest = line.strip().partition(" ")
+        if word.endswith("."):
+            blob = b"".join(map(base64.b64decode, parts.pop(word[:-1], [])))
+            said.blobs.setdefault(word[:-1], []).append(blob)
+        elif word in ("info", "schema", "hook", "stats", "record"):
+            parts.setdefault(word, []).append(rest)
+        elif word == "act":
+            name, _, facts = rest.partition(" ")
+            said.acts[name] = json.loads(facts)
+        elif word == "time":
+            name, _, ns = rest.partition(" ")
+            said.times.setdefault(name, []).append(int(ns))
+        elif word in ("load", "lost", "unload"):
+            said.facts[word] = json.loads(rest)
+        elif word in ("note", "died"):
+            said.notes.append(f"{word} {rest}" if word == "died" else rest)
+    return said
+
+
+def hooks(said: Said) -> list[dict[str, Any]]:
+    """Return the hooks as they were when all acts were done."""
+    found: dict[int, dict[str, Any]] = {}
+    for blob in said.blobs.get("hook", []):
+        row = uapi.HookInfo.parse(blob)
+        found[row.index] = {
+            "name": _text(row.name),
+            "event": row.event,
+            "state": uapi.HookState(row.state).name.lower(),
+            "mechanism": uapi.Mechanism(row.mechanism).name.lower(),
+            "target": _text(row.target),
+            "hits": row.hits,
+            "missed": row.missed,
+            "detail": _text(row.detail).splitlines(),
+        }
+    return [found[index] for index in sorted(found)]
+
+
+def _text(padded: bytes) -> str:
+    return padded.split(b"\0")[0].decode(errors="replace")
+
+
+class Checker:
+    """Compares records with acts; `wrong` has what differs, by event, `seen` the events that came."""
+
+    def __init__(self, said: Said) -> None:
+        self.said = said
+        self.wrong: dict[str, list[str]] = {}
+        self.checked: dict[str, int] = {}
+        self.records: list[ksonde.Record] = []
+        try:
+            schema = ksonde.Schema.parse(said.blobs["schema"][0])
+            self.events = {event.id: event.name for event in schema.events.values()}
+            self.records = Decoder(schema).decode_all(said.blobs.get("record", []))
+        except (KsondeError, KeyError, IndexError) as error:
+            self.events = {}
+            self._fail("session_state", f"the records cannot be decoded: {error!r}")
+
+    def run(self) -> None:
+        """Check everything that can be."""
+        if not self.records:
+            return
+        for check in (
+            self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
+            self._modules, self._cred, self._compat, self._lost, self._state,
+        ):  # fmt: skip
+            try:
+                check()
+            except KeyError as error:  # noqa: PERF203 - each is on its own
+                self._fail("session_state", f"{check.__name__.strip('_')}: the guest did not say {error}")
+
+    def _fail(self, event: str, why: str) -> None:
+        self.wrong.setdefault(event, []).append(why)
+
+    def _find(self, event: str, what: str, **fields: Any) -> ksonde.Record | None:
+        """Return the one record of an event that has these values; anything else is wrong."""
+        found = [
+            record
+            for record in self.records
+            if record.event == event and all(getattr(record, key) == fields[key] for key in fields)
+        ]
+        if len(found) != 1:
+            self._fail(event, f"{what}: {len(found)} records, not 1")
+        return found[0] if len(found) == 1 else None
+
+    def _same(self, record: ksonde.Record | None, what: str, **fields: Any) -> None:
+        if record is None:
+            return
+        self.checked[record.event] = self.checked.get(record.event, 0) + len(fields)
+        for name, value in fields.items():
+            got = getattr(record, name)
+            if got != value:
+                self._fail(record.event, f"{what}: {name} is {got!r}, not {value!r}")
+
+    def _context(self) -> None:
+        facts = self.said.acts["self"]
+        for record in self.records:
+            if record.id < uapi.LOST and record.tgid == facts["tgid"]:
+                self._same(record, "context", exe="/init", comm="init", uid=0, parent_tgid=0, **facts)
+
+    def _exec(self) -> None:
+        me, child = self.said.acts["self"]["tgid"], self.said.acts["exec"]["tgid"]
+        self._same(self._find("fork", "fork", child_tgid=child), "fork", tgid=me, clone_flags=0x1200000)
+        record = self._find("execve", "exec", tgid=child, result=0)
+        self._same(
+            record, "exec", filename="/tmp/acted", argv=("acted", "exit", "7", "", "a\nb \x1e"), argc=5,
+            cwd="/", exe="/tmp/acted", comm="acted", ld_preload="/x.so", elevation=0, file_flags=1,
+            ssh_connection="192.0.2.1 2 192.0.2.3 4", ld_library_path=None, parent_tgid=me, truncated=False,
+        )  # fmt: skip
+        if record is not None and [item.tgid for item in record.ancestors] != [me]:
+            self._fail("execve", f"exec: ancestors are {record.ancestors!r}")
+        self._same(self._find("exit", "exit", tgid=child), "exit", code=7, signal=None, exe="/tmp/acted")
+
+    def _exec_refused(self) -> None:
+        facts = self.said.acts["exec_refused"]
+        record = self._find("execve", "refused exec", tgid=facts["tgid"])
+        self._same(
+            record, "refused exec", result=-facts["errno"], filename="/tmp/plain", argv=("plain", "one"),
+            argc=2, ld_preload="/y.so", exe="/init",
+        )  # fmt: skip
+        if facts["errno"] != -_EACCES:
+            self._fail("execve", f"the kernel refused it with {facts['errno']}")
+
+    def _exit(self) -> None:
+        child = self.said.acts["signal"]["tgid"]
+        record = self._find("exit", "killed", tgid=child)
+        self._same(record, "killed", code=None, signal=9, core_dumped=0)
+
+    def _connects(self) -> None:
+        expected: dict[str, dict[str, Any]] = {
+            "connect4": {"family": 2, "remote_address": "127.0.0.1", "protocol": 6, "result": _REFUSED},
+            "connect6": {"family": 10, "remote_address": "::1", "protocol": 6, "result": _REFUSED},
+            "connect_unix": {"family": 1, "path": "/tmp/none", "remote_port": None, "result": _ENOENT},
+        }
+        for act, fields in expected.items():
+            facts = self.said.acts[act]
+            if "skipped" in facts:
+                continue
+            record = self._find("connect", act, socket=facts["socket"])
+            if facts["port"]:
+                fields["remote_port"] = facts["port"]
+            self._same(record, act, type=1, in_progress=0, tgid=facts["tgid"], **fields)
+            if facts["errno"] != -fields["result"]:
+                self._fail("connect", f"{act}: the kernel answered {facts['errno']}")
+
+    def _create(self) -> None:
+        facts = self.said.acts["create"]
+        record = self._find("create_file", "create", path=_ODD)
+        self._same(record, "create", mode=facts["mode"], mount_known=1, fs_id="tmpfs", tgid=facts["tgid"])
+
+    def _modules(self) -> None:
+        facts = self.said.acts["module"]
+        if facts["errno"]:
+            self._fail("load_module", f"the guest's module could not be loaded: {facts['errno']}")
+        record = self._find("load_module", "load", stage=1, name="ksonde_smoke")
+        self._same(record, "load", file="/ksonde_smoke.ko", cwd="/", result=None, tgid=facts["tgid"])
+        refused = self.said.acts["module_refused"]
+        record = self._find("load_module", "refused load", stage=2)
+        self._same(record, "refused load", result=-refused["errno"], file=None, tgid=refused["tgid"])
+        if refused["errno"] != -_NO_EXEC:
+            self._fail("load_module", f"the kernel refused it with {refused['errno']}")
+
+    def _cred(self) -> None:
+        facts = self.said.acts["cred"]
+        if facts["status"]:
+            self._fail("update_cred", f"the set-user-ID program ended with {facts['status']}")
+        record = self._find("update_cred", "set-user-ID exec", tgid=facts["tgid"])
+        self._same(record, "set-user-ID exec", old_euid=1000, old_uid=1000, new_uid=1000, new_euid=0)
+        record = self._find("execve", "set-user-ID exec", tgid=facts["tgid"])
+        self._same(record, "set-user-ID exec", elevation=1, exe="/tmp/suid", uid=1000, euid=0)
+
+    def _compat(self) -> None:
+        facts = self.said.acts["compat"]
+        if "skipped" in facts:
+            return
+        record = self._find("connect", "32-bit connect", tgid=facts["tgid"])
+        self._same(record, "32-bit connect", remote_port=4244, result=_REFUSED, compat=True)
+        record = self._find("execve", "32-bit refused exec", tgid=facts["tgid"], result=_EACCES)
+        self._same(record, "32-bit refused exec", argv=("plain", "two"), filename="/tmp/plain", compat=True)
+
+    def _lost(self) -> None:
+        facts = self.said.facts["lost"]
+        stats = uapi.Stats.parse(self.said.blobs["stats"][1])
+        self.checked["lost"] = 1
+        if not facts["lost"] or stats.produced != facts["records"] + facts["lost"]:
+            self._fail(
+                "lost",
+                f"{stats.produced} produced, {facts['records']} read, {facts['lost']} said to be lost",
+            )
+
+    def _state(self) -> None:
+        first = [record.what for record in self.records if record.event == "session_state"]
+        self.checked["session_state"] = 1
+        if first[:1] != [1]:
+            self._fail("session_state", f"the stream's first words are {first[:3]}")
+        if uapi.Stats.parse(self.said.blobs["stats"][0]).dropped[0]:
+            self._fail("session_state", "records of the acts were dropped")
