@@ -74,6 +74,29 @@ def test_names_that_are_taken_get_an_underscore() -> None:
     assert record.to_dict()["data"] == {"time": 5, "class": None, "tgid": 6, "to_dict": None, "time_": 7}
 
 
+def test_names_in_structures() -> None:
+    def change(data: dict[str, Any]) -> None:
+        rows = [["count", "u64", 0, "", ""], ["class", "char[8]", 8, "", ""], ["raw", "u8[4]", 16, "", ""]]
+        rows += [
+            ["family", "u16", 20, "af", ""],
+            ["address", "u8[4]", 22, "ip", ""],
+            ["x", "u8[4]", 26, "ip", ""],
+        ]
+        data["structs"]["ancestor"]["fields"] = rows
+
+    schema = Schema.parse(changed(change))
+    comm = b"\1\2\3\4\2\0\x7f\0\0\1\x7f\0\0\1"
+    ancestors = [{"start_time": 7, "tgid": 0x6968, "comm": comm}]
+    raw = RecordBuilder().build("execve", {"ancestors": ancestors})
+    record = Decoder(schema).decode(raw)
+    (item,), (plain,) = record.ancestors, schema.parse_record(raw).data.ancestors
+    assert item == (7, "hi", b"\1\2\3\4", 2, "127.0.0.1", "7f000001")
+    assert item.class_ == "hi"
+    assert item == tuple(plain[name] for name in ("count", "class", "raw", "family", "address", "x"))
+    shown = json.loads(json.dumps(record.to_dict()))["data"]["ancestors"][0]
+    assert (shown["raw"], shown["class_"]) == ("01020304", "hi")
+
+
 # --------------------------------------------------------- newer drivers --
 
 
@@ -172,6 +195,11 @@ def test_no_schema(text: str | bytes) -> None:
             lambda data: data["structs"]["ancestor"]["fields"][1].__setitem__(1, "str"),
             "no number and no array",
         ),
+        (
+            lambda data: data["structs"].update({"x(os.abort())": data["structs"]["ancestor"]}),
+            "a structure has the",
+        ),
+        (lambda data: data["structs"]["ancestor"].update(fields=[], size=0), "ancestor has no fields"),
         (lambda data: data["header"].pop(), "the header lacks absent"),
         (lambda data: data["header"][3].__setitem__(1, "u16"), "the header lacks cpu"),
         (lambda data: data.update(header_size=32), "a header of 32 bytes"),

@@ -96,16 +96,23 @@ class AbsentNames(dict[int, "tuple[str, ...]"]):
 
 def _list_decoder(name: str, fields: Sequence[Field], item: Any) -> Callable[[bytes], tuple[Any, ...]]:
     """A function from bytes to a tuple of named tuples; fields called reserved are left out."""
-    shown = [field.attribute for field in fields if field.name != "reserved"]
-    convert = {part.name: part.subcon for part in item.subcons if part.name is not None}
+    shown = [field for field in fields if field.name != "reserved"]
+    shapes_of = {part.name: part.subcon for part in item.subcons if part.name is not None}
     layout = Format(
         "<"
         + "".join(
             f"{part.sizeof()}x" if part.name in (None, "reserved") else codes(part) for part in item.subcons
         )
     )
-    texts = [number for number, key in enumerate(shown) if isinstance(convert[key], shapes.Text)]
-    element: Any = namedtuple(name.capitalize(), shown)  # type: ignore[misc] # noqa: PYI024 - of the schema
+    names = [field.name for field in shown]
+    texts = [number for number, key in enumerate(names) if isinstance(shapes_of[key], shapes.Text)]
+    addresses = [
+        (number, names.index(shapes_of[key].family) if shapes_of[key].family else None)
+        for number, key in enumerate(names)
+        if isinstance(shapes_of[key], shapes.Address)
+    ]
+    attributes = [field.attribute for field in shown]
+    element: Any = namedtuple(name.capitalize(), attributes)  # type: ignore[misc] # noqa: PYI024 - of the schema
 
     def decode(data: bytes) -> tuple[Any, ...]:
         result = []
@@ -113,6 +120,8 @@ def _list_decoder(name: str, fields: Sequence[Field], item: Any) -> Callable[[by
             row = list(values)
             for number in texts:
                 row[number] = shapes.padded_text(row[number])
+            for number, family in addresses:
+                row[number] = shapes.address(row[number], None if family is None else row[family])
             result.append(element._make(row))
         return tuple(result)
 
@@ -124,7 +133,12 @@ def _hexadecimal(data: bytes | None) -> str | None:
 
 
 def _dicts(items: Iterable[Any] | None) -> list[dict[str, Any]] | None:
-    return None if items is None else [item._asdict() for item in items]
+    if items is None:
+        return None
+    return [
+        {name: value.hex() if isinstance(value, bytes) else value for name, value in item._asdict().items()}
+        for item in items
+    ]
 
 
 def _namespace(schema: Schema) -> dict[str, Any]:

@@ -118,6 +118,9 @@ class Schema:
         self.structs: dict[str, tuple[Field, ...]] = {}
         self.items: dict[str, AnyConstruct] = {}
         for name, row in data["structs"].items():
+            _check_name(name, "a structure")
+            if not row["fields"]:
+                raise BadSchema(f"structure {name} has no fields")
             self.structs[name] = _fields(row["fields"], name)
             self.items[name] = self._struct(self.structs[name], 0, row["size"], None)
         self.context = _fields(data["context"], "the context", _TAKEN)
