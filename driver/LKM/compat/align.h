@@ -6,7 +6,10 @@
 #ifndef KS_COMPAT_ALIGN_H
 #define KS_COMPAT_ALIGN_H
 
-#if __has_include(<linux/align.h>)
+/* sparse 0.6.4 does not know __has_include. */
+#ifdef __CHECKER__
+#include <linux/align.h>
+#elif __has_include(<linux/align.h>)
 #include <linux/align.h>
 #else
 #include <linux/kernel.h>

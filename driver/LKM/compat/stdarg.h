@@ -7,7 +7,10 @@
 #ifndef KS_COMPAT_STDARG_H
 #define KS_COMPAT_STDARG_H
 
-#if __has_include(<linux/stdarg.h>)
+/* sparse 0.6.4 does not know __has_include. */
+#ifdef __CHECKER__
+#include <linux/stdarg.h>
+#elif __has_include(<linux/stdarg.h>)
 #include <linux/stdarg.h>
 #else
 #include <stdarg.h>

@@ -116,8 +116,8 @@ int ks_cache_read(u32 tgid, u64 start_time, char *exe, struct ks_known *known)
 		}
 		length = -1;
 		way = bucket_find(bucket, tgid);
-		entry = &bucket->entry[way];
-		if (likely(way >= 0 && entry->head.start_time == start_time)) {
+		if (likely(way >= 0 && bucket->entry[way].head.start_time == start_time)) {
+			entry = &bucket->entry[way];
 			length = min_t(u16, READ_ONCE(entry->head.exe_length), KS_EXE_MAX);
 			known->trees = entry->head.trees;
 			known->flags = entry->head.flags;
