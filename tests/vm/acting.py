@@ -270,6 +270,7 @@ def waiting(*steps: Text, bits: int = 64, **options: Any) -> Waiting:
         [os.fsencode(ACT[bits]), *arguments(steps)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         env={},
         **options,
     )

@@ -40,7 +40,7 @@ class Others:
     """Connections of somebody else's."""
 
     def __enter__(self) -> None:
-        loop = f"while :; do {ACT[64]} connects=5:1 >/dev/null; done"
+        loop = f"while :; do {ACT[64]} connects=5:1 sleep=100 >/dev/null; done"
         self.shell = subprocess.Popen(["/bin/sh", "-c", loop], start_new_session=True)
 
     def __exit__(self, *_: object) -> None:

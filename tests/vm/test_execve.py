@@ -386,7 +386,7 @@ def test_memfd(tap: Tap, bits: int) -> None:
         inode=file.st_ino,
         device=os.major(file.st_dev) << 20 | os.minor(file.st_dev),
         mtime=file.st_mtime_ns,
-        file_flags=TMPFS | MEMFD | DELETED,
+        file_flags=TMPFS | MEMFD,
     )
     running.go()
     tap.collect()
