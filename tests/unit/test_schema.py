@@ -178,6 +178,10 @@ def test_no_schema(text: str | bytes) -> None:
         (lambda data: data["events"][0].update(name=None), "an event has the name None"),
         (lambda data: data["events"][0].update(id=5000), "id 5000"),
         (lambda data: data["events"][0].update(size=1 << 20), "size"),
+        (lambda data: data["events"][0].update(size=240.0), "size 240.0"),
+        (lambda data: data["events"][0].update(id=42.0), "id 42.0"),
+        (lambda data: data["structs"]["ancestor"].update(size=32.0), "no size"),
+        (lambda data: data["structs"]["ancestor"].update(size=10**15), "no size"),
         (lambda data: data["events"][0].update(size=180), "end at"),
         (lambda data: data["events"][0].update(size=100, fields=[]), "end at"),
         (
@@ -199,7 +203,10 @@ def test_no_schema(text: str | bytes) -> None:
             lambda data: data["structs"].update({"x(os.abort())": data["structs"]["ancestor"]}),
             "a structure has the",
         ),
-        (lambda data: data["structs"]["ancestor"].update(fields=[], size=0), "ancestor has no fields"),
+        (
+            lambda data: data["structs"]["ancestor"].update(fields=[], size=0),
+            "ancestor has no fields, or no size",
+        ),
         (lambda data: data["header"].pop(), "the header lacks absent"),
         (lambda data: data["header"][3].__setitem__(1, "u16"), "the header lacks cpu"),
         (lambda data: data.update(header_size=32), "a header of 32 bytes"),

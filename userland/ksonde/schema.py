@@ -119,10 +119,11 @@ class Schema:
         self.items: dict[str, AnyConstruct] = {}
         for name, row in data["structs"].items():
             _check_name(name, "a structure")
-            if not row["fields"]:
-                raise BadSchema(f"structure {name} has no fields")
+            size = row["size"]
+            if not row["fields"] or not isinstance(size, int) or not 0 < size <= uapi.RECORD_MAX:
+                raise BadSchema(f"structure {name} has no fields, or no size")
             self.structs[name] = _fields(row["fields"], name)
-            self.items[name] = self._struct(self.structs[name], 0, row["size"], None)
+            self.items[name] = self._struct(self.structs[name], 0, size, None)
         self.context = _fields(data["context"], "the context", _TAKEN)
         self._context_end = max([data["header_size"], *(f.offset + _size(f) for f in self.context)])
         self._context = self._struct(self.context, data["header_size"], self._context_end, 0)
@@ -193,9 +194,8 @@ class Schema:
     def _event(self, row: dict[str, Any]) -> EventSchema:
         identity, name, size, has_context = row["id"], row["name"], row["size"], row["context"]
         _check_name(name, "an event")
-        if not (
-            0 < identity < uapi.EVENT_MAX and 0 < size <= uapi.RECORD_MAX and isinstance(has_context, bool)
-        ):
+        right = isinstance(identity, int) and isinstance(size, int) and isinstance(has_context, bool)
+        if not (right and 0 < identity < uapi.EVENT_MAX and 0 < size <= uapi.RECORD_MAX):
             raise BadSchema(f"event {name}: id {identity}, size {size}, context {has_context}")
         begin = self._context_end if has_context else self._header.sizeof()
         taken = _TAKEN | {f.attribute for f in self.context}
