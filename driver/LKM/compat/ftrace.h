@@ -56,6 +56,21 @@ static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs 
 	return true;
 }
 
+/*
+ * The registers that a kretprobe's entry looks at: arguments and stack pointer.
+ * v5.18, f3a112c0c40d ("x86,rethook,kprobes: Replace kretprobe with rethook on
+ * x86"), up to v6.13, 7888af4166d4 ("ftrace: Make ftrace_regs abstract from
+ * direct use").
+ */
+#if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && defined(CONFIG_X86_64) && \
+	defined(CONFIG_KRETPROBE_ON_RETHOOK) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
+#define KS_FTRACE_KRETPROBES	true
+#define ks_ftrace_pt_regs(fregs)	(&(fregs)->regs)
+#else
+#define KS_FTRACE_KRETPROBES	false
+#define ks_ftrace_pt_regs(fregs)	NULL
+#endif
+
 /* Of an ops that is not registered: an empty filter would mean every function. */
 static inline void ks_ftrace_free_filter(struct ftrace_ops *ops)
 {

@@ -3,10 +3,14 @@
  * A kretprobe on one function: its arguments at the entry, its result at the
  * return.  Calls that block hold an instance each; those without one are
  * counted as missed.
+ *
+ * Where it can be, the entry is a bare ftrace_ops that calls the kretprobe's
+ * own entry: the kprobe in between stays disabled and costs nothing.
  */
 #include <linux/cpumask.h>
 #include <linux/kprobes.h>
 #include <linux/slab.h>
+#include "../compat/ftrace.h"
 #include "../compat/kprobes.h"
 #include "../compat/ptrace.h"
 #include "mechanism.h"
@@ -17,6 +21,8 @@
 struct ks_kretprobe {
 	struct ks_attachment attachment;
 	struct kretprobe probe;
+	struct ftrace_ops ops;
+	bool by_ftrace;
 };
 
 static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
@@ -56,6 +62,46 @@ static int kretprobe_leave(struct kretprobe_instance *instance, struct pt_regs *
 
 NOKPROBE_SYMBOL(kretprobe_leave);
 
+static void notrace kretprobe_ftrace(unsigned long ip, unsigned long parent_ip,
+				     struct ftrace_ops *ops, ks_ftrace_regs *regs)
+{
+	struct kprobe *probe = &container_of(ops, struct ks_kretprobe, ops)->probe.kp;
+
+	preempt_disable_notrace();
+	probe->pre_handler(probe, ks_ftrace_pt_regs(regs));
+	preempt_enable_notrace();
+}
+
+static bool kretprobe_enter_by_ftrace(struct ks_kretprobe *krp)
+{
+	unsigned long address = ks_symbol(krp->probe.kp.symbol_name);
+
+	krp->ops.func = kretprobe_ftrace;
+	krp->ops.flags = KS_FTRACE_FLAGS;
+	if (!address || ftrace_set_filter_ip(&krp->ops, address, 0, 0))
+		return false;
+	krp->by_ftrace = !register_ftrace_function(&krp->ops);
+	if (!krp->by_ftrace)
+		ks_ftrace_free_filter(&krp->ops);
+	return krp->by_ftrace;
+}
+
+static int kretprobe_register(struct ks_kretprobe *krp)
+{
+	int err;
+
+	if (!KS_FTRACE_KRETPROBES)
+		return register_kretprobe(&krp->probe);
+	krp->probe.kp.flags = KPROBE_FLAG_DISABLED;
+	err = register_kretprobe(&krp->probe);
+	if (err || kretprobe_enter_by_ftrace(krp))
+		return err;
+	err = enable_kprobe(&krp->probe.kp);
+	if (err)
+		unregister_kretprobe(&krp->probe);
+	return err;
+}
+
 static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
 			    struct ks_attachment **attachment)
 {
@@ -72,7 +118,7 @@ static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
 	krp->probe.handler = kretprobe_leave;
 	krp->probe.data_size = point->call.data_size;
 	krp->probe.maxactive = max(KS_KRETPROBE_INSTANCES, 4 * (int)num_possible_cpus());
-	err = register_kretprobe(&krp->probe);
+	err = kretprobe_register(krp);
 	if (err) {
 		kfree(krp);
 		return err;
@@ -83,7 +129,13 @@ static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
 
 static void kretprobe_detach(struct ks_attachment *attachment)
 {
-	unregister_kretprobe(&container_of(attachment, struct ks_kretprobe, attachment)->probe);
+	struct ks_kretprobe *krp = container_of(attachment, struct ks_kretprobe, attachment);
+
+	if (krp->by_ftrace) {
+		unregister_ftrace_function(&krp->ops);
+		ks_ftrace_free_filter(&krp->ops);
+	}
+	unregister_kretprobe(&krp->probe);
 }
 
 static void kretprobe_free(struct ks_attachment *attachment)
