@@ -101,12 +101,19 @@ class Samples:
         return (case, workload) in self._all
 
     def instructions(self, case: str, workload: str) -> float:
-        """Of the whole machine, an operation."""
-        return statistics.median(self._all[case, workload])
+        """Of the whole machine, an operation; "nothing" is before insmod and after rmmod."""
+        return self._median(self._all, case, workload)
 
     def producer(self, case: str, workload: str) -> float:
         """Of the producing process and its children, an operation."""
-        return statistics.median(self._own[case, workload])
+        return self._median(self._own, case, workload)
+
+    @staticmethod
+    def _median(values: dict[tuple[str, str], list[float]], case: str, workload: str) -> float:
+        found = list(values.get((case, workload), []))
+        if case == "nothing":
+            found += values.get((AFTERWARDS, workload), [])
+        return statistics.median(found)
 
     def percent(self, case: str, workload: str) -> float:
         """More than doing nothing, of the whole machine."""
@@ -117,9 +124,14 @@ class Samples:
         return _percent(self.producer(case, workload), self.producer("nothing", workload))
 
     def spread(self, case: str, workload: str) -> float:
-        """Between the least and the greatest round, in percent."""
-        values = self._all[case, workload]
+        """Between the least and the greatest round of the producer, in percent."""
+        values = self._own[case, workload]
         return _percent(max(values), min(values))
+
+    def drift(self, workload: str) -> float:
+        """From the medians before insmod to those after rmmod, of the producer, in percent."""
+        before, after = (self._own[case, workload] for case in ("nothing", AFTERWARDS))
+        return _percent(statistics.median(after), statistics.median(before))
 
 
 def _percent(value: float, base: float) -> float:

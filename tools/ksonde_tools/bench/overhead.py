@@ -113,14 +113,10 @@ def _table(samples: Samples, cases: list[str], workloads: Sequence[str]) -> str:
 
 def _remarks(samples: Samples, cases: list[str], workloads: Sequence[str]) -> None:
     """How far the numbers can be trusted, to standard error."""
-    spread = ", ".join(
-        f"{workload} {max(samples.spread(case, workload) for case in cases):.2f} %" for workload in workloads
-    )
-    say(f"greatest spread of a case's rounds: {spread}")
+    spread = (f"{name} {max(samples.spread(case, name) for case in cases):.2f} %" for name in workloads)
+    say(f"[s], greatest spread of a case's rounds: {', '.join(spread)}")
     if samples.has(AFTERWARDS, workloads[0]):
-        drift = ", ".join(
-            f"{workload} {samples.percent(AFTERWARDS, workload):+.2f} %" for workload in workloads
-        )
-        say(f"nothing again, after rmmod: {drift}")
+        drift = (f"{name} {samples.drift(name):+.2f} %" for name in workloads)
+        say(f"[s], nothing after rmmod against nothing before insmod: {', '.join(drift)}")
     for case, numbers in samples.agents:
         say(f"{case}: {numbers['produced']} records, {numbers['read']} read, {numbers['dropped']} lost")
