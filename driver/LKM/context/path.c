@@ -42,6 +42,11 @@ static char *path_format(const struct path *path, char *buffer, size_t size)
 	/* Whatever was interrupted may hold the locks of the dentry cache. */
 	if (ks_in_interrupt())
 		return begin;
+	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
+		if (has_made_up_name(path))
+			return path->dentry->d_op->d_dname(path->dentry, buffer, size);
+		return ks_walk(path, buffer, size);
+	}
 	if (absolute_path && !has_made_up_name(path))
 		begin = absolute_path(path, buffer, size);
 	if (IS_ERR(begin) && PTR_ERR(begin) != -ENAMETOOLONG)

@@ -127,6 +127,9 @@ static void deliver_attention(struct ks_session_cpu *sc)
 {
 	u64 position;
 
+	/* A flight recorder is read when it has been stopped. */
+	if (sc->ring.overwrite)
+		return;
 	if (!READ_ONCE(sc->kicked)) {
 		WRITE_ONCE(sc->kicked, true);
 		irq_work_queue(&sc->kick);
@@ -208,9 +211,7 @@ static void deliver_gaps_here(void *data)
 	struct ks_session_cpu *sc = data;
 
 	preempt_disable_notrace();
-	if (!gaps_put(sc, local64_read(&sc->seq)) &&
-	    sc->ring.published != READ_ONCE(sc->ring.position))
-		wake_up_interruptible(&sc->session->wait);
+	gaps_put(sc, local64_read(&sc->seq));
 	preempt_enable_notrace();
 }
 
@@ -237,6 +238,7 @@ static void gaps_of_mechanisms(struct ks_session *session)
 void ks_deliver_gaps(struct ks_session *session)
 {
 	struct ks_session_cpu *sc;
+	bool wake = false;
 	unsigned int cpu;
 
 	lockdep_assert_held(&session->lock);
@@ -251,8 +253,12 @@ void ks_deliver_gaps(struct ks_session *session)
 			smp_call_function_single(cpu, deliver_gaps_here, sc, 1);
 		else
 			deliver_gaps_here(sc);
+		wake |= ks_ring_unread(&sc->ring);
 	}
 	cpus_read_unlock();
+	/* Not where the gaps are put: a wait queue's lock sleeps under PREEMPT_RT. */
+	if (wake)
+		wake_up_interruptible(&session->wait);
 }
 
 bool ks_deliver_readable(struct ks_session *session)
