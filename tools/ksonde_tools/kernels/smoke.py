@@ -225,7 +225,8 @@ class Checker:
             )
 
     def _state(self) -> None:
-        first = [record.what for record in self.records if record.event == "session_state"]
+        mine = [record for record in self.records if record.event == "session_state"]
+        first = [record.what for record in sorted(mine, key=lambda record: record.time)]
         self.checked["session_state"] = 1
         if first[:1] != [1]:
             self._fail("session_state", f"the stream's first words are {first[:3]}")
