@@ -89,9 +89,9 @@ static __poll_t device_poll(struct file *file, poll_table *wait)
 /* Whole records of one CPU; bytes copied, or what went wrong with the first. */
 static ssize_t device_read_ring(struct ks_ring *ring, char __user *buffer, size_t size)
 {
+	u64 from = ks_ring_begin(ring);
 	/* Pairs with ring_publish(). */
 	u64 head = smp_load_acquire(&ring->control->head);
-	u64 from = head - ks_ring_unread(ring);
 	const struct ksonde_header *header;
 	size_t done = 0;
 
@@ -106,7 +106,8 @@ static ssize_t device_read_ring(struct ks_ring *ring, char __user *buffer, size_
 			return done ? (ssize_t)done : -EFAULT;
 		done += header->length;
 		from += header->length;
-		WRITE_ONCE(ring->reader->position, from);
+		/* What was copied may be overwritten from here on, not before. */
+		smp_store_release(&ring->reader->position, from);
 	}
 	return done;
 }

@@ -22,14 +22,19 @@ u64 ks_ring_position(struct ks_ring *ring)
 	return last;
 }
 
-u64 ks_ring_unread(struct ks_ring *ring)
+u64 ks_ring_begin(struct ks_ring *ring)
 {
-	u64 head = READ_ONCE(ring->published);
 	u64 from = ks_ring_position(ring);
 	u64 oldest = local64_read(&ring->oldest);
 
-	if (ring->overwrite && (s64)(oldest - from) > 0)
-		from = oldest;
+	return ring->overwrite && (s64)(oldest - from) > 0 ? oldest : from;
+}
+
+u64 ks_ring_unread(struct ks_ring *ring)
+{
+	u64 head = READ_ONCE(ring->published);
+	u64 from = ks_ring_begin(ring);
+
 	return (s64)(head - from) > 0 ? head - from : 0;
 }
 

@@ -41,7 +41,10 @@ struct ks_ring {
  */
 int ks_ring_put(struct ks_ring *ring, const void *record, u32 length);
 
-/* What the reader has not read yet, bytes.  Anywhere. */
+/* Where what the reader has not read yet begins.  Anywhere. */
+u64 ks_ring_begin(struct ks_ring *ring);
+
+/* And how much that is, bytes.  Anywhere. */
 u64 ks_ring_unread(struct ks_ring *ring);
 
 /* Where the reader is, as far as it can be believed.  Anywhere. */
