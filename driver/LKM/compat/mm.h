@@ -3,6 +3,8 @@
  * <linux/mm.h>
  * v6.3, bc292ab00f6c ("mm: introduce vma->vm_flags wrapper functions"):
  * vm_flags became const for all but vm_flags_set() and its kin.
+ * v5.11 ("mm: Convert page kmemcg type to a page memcg flag"):
+ * before, an accounted page cannot be mapped.
  */
 #ifndef KS_COMPAT_MM_H
 #define KS_COMPAT_MM_H
@@ -16,6 +18,13 @@
 #else
 #define ks_vm_flags_set(vma, flags)	((vma)->vm_flags |= (flags))
 #define ks_vm_flags_clear(vma, flags)	((vma)->vm_flags &= ~(flags))
+#endif
+
+/* For pages that user space gets to see. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define KS_GFP_MAPPED	GFP_KERNEL_ACCOUNT
+#else
+#define KS_GFP_MAPPED	GFP_KERNEL
 #endif
 
 #endif /* KS_COMPAT_MM_H */

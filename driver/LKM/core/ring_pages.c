@@ -14,7 +14,7 @@
 
 static void *ring_page(void)
 {
-	return (void *)get_zeroed_page(GFP_KERNEL_ACCOUNT);
+	return (void *)get_zeroed_page(KS_GFP_MAPPED);
 }
 
 static struct page **ring_alloc_pages(unsigned int count)
@@ -26,7 +26,7 @@ static struct page **ring_alloc_pages(unsigned int count)
 	if (!pages)
 		return NULL;
 	for (i = 0; i < count; i++) {
-		pages[i] = alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO |
+		pages[i] = alloc_page(KS_GFP_MAPPED | __GFP_ZERO |
 				      __GFP_NOWARN | __GFP_RETRY_MAYFAIL);
 		if (!pages[i])
 			goto err_free_pages;
