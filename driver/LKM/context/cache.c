@@ -246,8 +246,10 @@ int ks_cache_create(void)
 
 void ks_cache_destroy(void)
 {
-	vfree(cache);
+	struct ks_bucket *table = cache;
+
 	WRITE_ONCE(cache, NULL);
+	vfree(table);
 }
 
 u64 ks_cache_bytes(void)
