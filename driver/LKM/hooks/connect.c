@@ -95,13 +95,34 @@ static void put_remote(struct ks_record *record, struct ks_event_connect *e,
 		ks_absent(record, connect, scope_id);
 }
 
+/* The socket may be of another family than the address. */
+static bool local_end(struct ks_event_connect *e, const struct sock *sk)
+{
+	struct in6_addr own = {};
+	u16 port;
+
+	if (!ks_socket_local(sk, &port, own.s6_addr))
+		return false;
+	if (e->family == AF_INET && sk->sk_family == AF_INET6) {
+		/* A datagram socket: it has a mapped address now. */
+		if (!ipv6_addr_v4mapped(&own))
+			return false;
+		memcpy(e->local_address, &own.s6_addr32[3], sizeof(own.s6_addr32[3]));
+	} else if (e->family == sk->sk_family) {
+		memcpy(e->local_address, &own, sizeof(own));
+	} else {
+		return false;
+	}
+	e->local_port = port;
+	return true;
+}
+
 static void put_local(struct ks_record *record, struct ks_event_connect *e,
 		      const struct connecting *data)
 {
 	const struct sock *sk = data->socket->sk;
 
-	if (e->family == AF_UNIX || data->asked_only || !sk ||
-	    !ks_socket_local(sk, &e->local_port, e->local_address)) {
+	if (e->family == AF_UNIX || data->asked_only || !sk || !local_end(e, sk)) {
 		ks_absent(record, connect, local_port);
 		ks_absent(record, connect, local_address);
 	}
@@ -122,12 +143,12 @@ static void put_path(struct ks_record *record, struct ks_event_connect *e,
 	ks_record_string(record, &e->path, path, *path ? strnlen(path, length) : length);
 }
 
-static void leave(struct ks_hook *hook, long ret, void *data)
+/* Without a result where only the entry is seen. */
+static void record_connect(struct ks_hook *hook, const struct connecting *connecting,
+			   const int *result)
 {
-	const struct connecting *connecting = data;
 	struct ks_event_connect *e;
 	struct ks_record *record;
-	int result = ret;
 
 	record = ks_record_begin(hook, connect);
 	if (!record)
@@ -139,9 +160,14 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 		e->protocol = connecting->socket->sk->sk_protocol;
 	else
 		ks_absent(record, connect, protocol);
-	/* A signal came; user space sees this or the call again. */
-	e->result = result == -ERESTARTSYS ? -EINTR : result;
-	e->in_progress = result == -EINPROGRESS || result == -EALREADY;
+	if (result) {
+		/* A signal came; user space sees this or the call again. */
+		e->result = *result == -ERESTARTSYS ? -EINTR : *result;
+		e->in_progress = *result == -EINPROGRESS || *result == -EALREADY;
+	} else {
+		ks_absent(record, connect, result);
+		ks_absent(record, connect, in_progress);
+	}
 	e->socket = SOCK_INODE(connecting->socket)->i_ino;
 	put_remote(record, e, connecting);
 	put_local(record, e, connecting);
@@ -149,13 +175,30 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	ks_record_commit(record);
 }
 
+static void leave(struct ks_hook *hook, long ret, void *data)
+{
+	const int result = ret;
+
+	record_connect(hook, data, &result);
+}
+
+static void asked(struct ks_hook *hook, const struct ks_call *call)
+{
+	struct connecting connecting;
+
+	if (enter_lsm(hook, call, &connecting))
+		record_connect(hook, &connecting, NULL);
+}
+
 /*
  * The second point sees the same addresses, but its result is only whether
- * the LSMs refused, and the local end is not yet known.
+ * the LSMs refused, and the local end is not yet known; the third one is for
+ * kernels whose kprobes cannot be where ftrace is.
  */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),
+	KS_FTRACE("security_socket_connect", asked),
 	{}
 };
 
