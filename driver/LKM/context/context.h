@@ -105,8 +105,8 @@ enum {
 /* User addresses of the variables' values, 0 where there is none. */
 void ks_user_environment(struct ks_record *record, unsigned long begin,
 			 unsigned long end, unsigned long value[KS_VARIABLES]);
-/* The same in an array of pointers to variables. */
-void ks_user_environment_array(unsigned long address, bool compat,
+/* The same in an array of pointers to variables; false: some could not be looked at. */
+bool ks_user_environment_array(unsigned long address, bool compat,
 			       unsigned long value[KS_VARIABLES]);
 
 /* socket.c */

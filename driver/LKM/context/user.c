@@ -12,6 +12,7 @@
 #define KS_CHUNK	4096
 #define KS_POINTERS	64	/* read at once */
 #define KS_COUNT_MAX	131072	/* pointers that are looked at */
+#define KS_MISSES_MAX	256	/* strings that are not there: each costs a fault */
 #define KS_NAME_MAX	16	/* the longest of variables[] */
 
 static const struct {
@@ -229,22 +230,28 @@ void ks_user_environment(struct ks_record *record, unsigned long begin,
 	}
 }
 
-void ks_user_environment_array(unsigned long address, bool compat,
+bool ks_user_environment_array(unsigned long address, bool compat,
 			       unsigned long value[KS_VARIABLES])
 {
 	unsigned long pointers[KS_POINTERS];
+	size_t i, count, length, from = 0;
+	unsigned int misses = 0;
 	char text[KS_NAME_MAX];
-	size_t i, count, from = 0;
 	bool ends;
 
 	memset(value, 0, KS_VARIABLES * sizeof(*value));
 	if (!address)
-		return;
+		return true;
 	do {
 		count = user_pointers(pointers, address, from, compat, &ends);
-		for (i = 0; i < count; i++)
-			match(text, ks_user_copy(text, pointers[i], sizeof(text)),
-			      pointers[i], value);
+		for (i = 0; i < count && misses < KS_MISSES_MAX; i++) {
+			length = ks_user_copy(text, pointers[i], sizeof(text));
+			if (length)
+				match(text, length, pointers[i], value);
+			else
+				misses++;
+		}
 		from += count;
-	} while (count == KS_POINTERS && from < KS_COUNT_MAX);
+	} while (count == KS_POINTERS && from < KS_COUNT_MAX && misses < KS_MISSES_MAX);
+	return ends && !misses;
 }

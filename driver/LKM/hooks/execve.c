@@ -41,7 +41,6 @@ void ks_execve_surroundings(struct ks_record *record, struct ks_event_execve *e)
 		ks_absent(record, execve, stdout_target);
 	if (!ks_path_put_fd(record, &e->stderr_target, 2))
 		ks_absent(record, execve, stderr_target);
-	ks_context_ancestors(record, &e->ancestors);
 	put_socket(record, e);
 }
 

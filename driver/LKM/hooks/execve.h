@@ -6,7 +6,7 @@
 #include "../context/context.h"
 #include "../core/record.h"
 
-/* Current directory, descriptors, ancestors and the first socket. */
+/* Current directory, descriptors and the first socket. */
 void ks_execve_surroundings(struct ks_record *record, struct ks_event_execve *e);
 /* Variables of the environment, whose values are at these addresses. */
 void ks_execve_environment(struct ks_record *record, struct ks_event_execve *e,

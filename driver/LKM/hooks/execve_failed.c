@@ -31,7 +31,8 @@ static void put_arguments(struct ks_record *record, struct ks_event_execve *e,
 	e->argv_bytes = argv.bytes;
 	if (!argv.whole || (argv.count && !argv.bytes))
 		ks_absent(record, execve, argv_bytes);
-	ks_user_environment_array(call->arg[shift + 2], call->compat, value);
+	if (!ks_user_environment_array(call->arg[shift + 2], call->compat, value))
+		ks_record_flag(record, KSONDE_F_TRUNCATED);
 	ks_execve_environment(record, e, value);
 }
 
@@ -47,6 +48,8 @@ static void execve_failed(struct ks_hook *hook, const struct ks_syscall *call)
 		return;
 	e = ks_record_event(record, execve);
 	e->result = call->ret;
+	/* First, so that no long argument crowds them out. */
+	ks_context_ancestors(record, &e->ancestors);
 	put_arguments(record, e, call);
 	ks_execve_surroundings(record, e);
 	ks_absent(record, execve, interpreter);

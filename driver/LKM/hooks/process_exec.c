@@ -114,6 +114,8 @@ static void record_exec(struct ks_hook *hook, const struct linux_binprm *bprm)
 	if (!record)
 		return;
 	e = ks_record_event(record, execve);
+	/* First, so that no long argument crowds them out. */
+	ks_context_ancestors(record, &e->ancestors);
 	ks_record_string(record, &e->filename, bprm->filename, strlen(bprm->filename));
 	if (bprm->interp != bprm->filename)
 		ks_record_string(record, &e->interpreter, bprm->interp, strlen(bprm->interp));
