@@ -198,6 +198,9 @@ void ks_ring_evicted(struct ks_ring *ring, const struct ksonde_header *header)
 	struct ks_session_cpu *sc = container_of(ring, struct ks_session_cpu, ring);
 	u32 event;
 
+	/* They were not counted as delivered. */
+	if (header->event == KS_ID_lost)
+		return;
 	for (event = 0; event < KS_EVENTS; event++) {
 		if (ks_event_ids[event] == header->event) {
 			local64_inc(&sc->tally[event].dropped[KSONDE_DROP_OVERWRITTEN]);
