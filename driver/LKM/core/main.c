@@ -24,8 +24,10 @@ static bool __init ksonde_is_off(void)
 	loff_t at = 0;
 
 	file = filp_open("/proc/cmdline", O_RDONLY, 0);
-	if (IS_ERR(file))
+	if (IS_ERR(file)) {
+		pr_warn("/proc/cmdline is not there: nobody looked for ksonde=off\n");
 		return false;
+	}
 	line = kzalloc(COMMAND_LINE_SIZE + 1, GFP_KERNEL);
 	if (!line)
 		goto out_close;
