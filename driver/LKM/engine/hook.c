@@ -198,11 +198,27 @@ int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info)
 	return 0;
 }
 
+static bool prefer_is_known(void)
+{
+	unsigned int i;
+
+	for (i = KSONDE_MECH_NONE + 1; i < ARRAY_SIZE(ks_mechanisms); i++) {
+		if (!strcmp(ks_mechanisms[i]->name, prefer))
+			return true;
+	}
+	return !*prefer;
+}
+
 int ks_engine_init(void)
 {
 	unsigned int i;
 
 	BUILD_BUG_ON(ARRAY_SIZE(ks_hooks) - 1 > KS_HOOKS_MAX);
+	BUILD_BUG_ON(KS_EVENTS > 64);
+	if (!prefer_is_known()) {
+		pr_err("prefer=%s: there is no such mechanism\n", prefer);
+		return -EINVAL;
+	}
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		ks_hooks[i]->index = i;
 		ks_hooks[i]->stats = alloc_percpu(struct ks_hook_stats);
