@@ -27,15 +27,21 @@ struct ks_kretprobe {
 
 static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
-	struct ks_kretprobe *krp = container_of(ks_kretprobe_of(instance),
-						struct ks_kretprobe, probe);
-	struct ks_hook *hook = krp->attachment.hook;
-	u64 token = ks_hook_enter(hook);
+	/* NULL where the probe is being taken away. */
+	struct kretprobe *probe = ks_kretprobe_of(instance);
+	struct ks_attachment *attachment;
 	struct ks_call call;
+	struct ks_hook *hook;
 	bool wanted;
+	u64 token;
 
+	if (!probe)
+		return 1;
+	attachment = &container_of(probe, struct ks_kretprobe, probe)->attachment;
+	hook = attachment->hook;
+	token = ks_hook_enter(hook);
 	ks_ptrace_call(&call, regs);
-	wanted = krp->attachment.point->call.enter(hook, &call, instance->data);
+	wanted = attachment->point->call.enter(hook, &call, instance->data);
 	ks_hook_leave(hook, token);
 	return !wanted;
 }
