@@ -17,13 +17,14 @@ static ks_lookup_fn ks_lookup;
 static ks_lookup_fn symbol_find_lookup(void)
 {
 	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
-	unsigned long address;
+	unsigned long address = 0;
+	int err = register_kprobe(&probe);
 
-	/* addr is set even where registration fails. */
-	if (register_kprobe(&probe))
-		return NULL;
-	address = ks_kprobe_function(&probe);
-	unregister_kprobe(&probe);
+	/* Refused there, as on riscv64 where ftrace is: the symbol was found before that. */
+	if (probe.addr && (!err || err == -EINVAL))
+		address = ks_kprobe_function(&probe);
+	if (!err)
+		unregister_kprobe(&probe);
 	return (ks_lookup_fn)address;
 }
 
