@@ -275,7 +275,8 @@ void step_blocked(char *value)
 	pthread_t thread;
 
 	pthread_attr_init(&attributes);
-	pthread_attr_setstacksize(&attributes, 65536);
+	/* Room for the thread-local line of text. */
+	pthread_attr_setstacksize(&attributes, 256 << 10);
 	for (long i = 0; i < count; i++)
 		check(!pthread_create(&thread, &attributes, connect_blocked, value), "thread");
 }

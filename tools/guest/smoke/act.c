@@ -109,12 +109,14 @@ static void act_signal(void)
 
 static void act_exec_refused(void)
 {
-	char *argv[] = { "plain", "one", NULL };
-	char *envp[] = { "LD_PRELOAD=/y.so", NULL };
+	/* On the stack: newer kernels refuse before they have touched these, and a probe cannot fault. */
+	char file[] = PLAIN, plain[] = "plain", one[] = "one", preload[] = "LD_PRELOAD=/y.so";
+	char *argv[] = { plain, one, NULL };
+	char *envp[] = { preload, NULL };
 	pid_t child = begin();
 
 	if (!child) {
-		execve(PLAIN, argv, envp);
+		execve(file, argv, envp);
 		_exit(errno);
 	}
 	say("act exec_refused {\"tgid\": %d, \"errno\": %d}", child, WEXITSTATUS(end(child)));
@@ -226,7 +228,8 @@ static void act_compat(void)
 int acted(int argc, char **argv)
 {
 	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(4244) };
-	char *plain[] = { "plain", "two", NULL };
+	char file[] = PLAIN, name[] = "plain", two[] = "two";
+	char *plain[] = { name, two, NULL };
 	int s;
 
 	if (argc >= 3 && !strcmp(argv[1], "exit"))
@@ -237,7 +240,7 @@ int acted(int argc, char **argv)
 	s = socket(AF_INET, SOCK_STREAM, 0);
 	if (s < 0 || !connect(s, (struct sockaddr *)&in, sizeof(in)) || errno != ECONNREFUSED)
 		return 96;
-	execve(PLAIN, plain, plain + 2);
+	execve(file, plain, plain + 2);
 	return errno;
 }
 

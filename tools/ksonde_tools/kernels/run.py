@@ -100,7 +100,7 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
     result.update(said.facts)
     result["notes"] = said.notes
     result["log"] = bad[:20]
-    result["hooks"] = smoke.hooks(said)
+    result["hooks"] = checker.hooks
     result["events"] = _events(checker, result["hooks"])
     problems = [done.why, *died, *bad[:1]]
     load, unload = said.facts.get("load"), said.facts.get("unload")
