@@ -197,9 +197,9 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 {
 	const struct connecting *connecting = data;
 	const struct sock *sk = connecting->socket->sk;
+	struct ks_pending *decided = NULL;
 	struct ks_record *record;
 	const int result = ret;
-	bool decided = false;
 
 	record = record_connect(hook, connecting, &result);
 	if (connecting->expected) {
@@ -213,7 +213,7 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	if (record)
 		ks_record_commit(record);
 	if (decided)
-		ks_outcome_record(sk);
+		ks_outcome_record(decided);
 }
 
 static void asked(struct ks_hook *hook, const struct ks_call *call)

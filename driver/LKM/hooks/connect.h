@@ -5,6 +5,7 @@
 
 #include <linux/types.h>
 
+struct ks_pending;
 struct ks_record;
 struct sock;
 
@@ -22,11 +23,11 @@ bool ks_outcome_expect(const struct sock *sk);
 /* It has returned otherwise. */
 void ks_outcome_forget(const struct sock *sk);
 /*
- * It has returned early, and this is its record.  true: the outcome came in
- * between, and the caller calls ks_outcome_record() when that is committed.
+ * It has returned early, and this is its record.  Not NULL: the outcome came
+ * in between, and the caller has it recorded when that record is committed.
  */
-bool ks_outcome_await(const struct sock *sk, const struct ks_record *record);
-void ks_outcome_record(const struct sock *sk);
+struct ks_pending *ks_outcome_await(const struct sock *sk, const struct ks_record *record);
+void ks_outcome_record(struct ks_pending *pending);
 /* It has returned early, and there was no room for it. */
 void ks_outcome_missed(void);
 

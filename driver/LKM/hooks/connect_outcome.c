@@ -31,7 +31,7 @@ enum pending_state {
 	PENDING_TAKEN,		/* being recorded */
 };
 
-struct pending {
+struct ks_pending {
 	const struct sock *sk;	/* NULL: free */
 	enum pending_state state;
 	bool given_up;
@@ -43,14 +43,14 @@ struct pending {
 
 struct bucket {
 	raw_spinlock_t lock;
-	struct pending way[KS_WAYS];
+	struct ks_pending way[KS_WAYS];
 };
 
 /* Armed before connect.c is, and freed when neither is: there for whoever sees it. */
 static struct bucket *pending_table;
 static atomic_t pending_count;
 
-static struct pending *pending_find(struct bucket *bucket, const struct sock *sk)
+static struct ks_pending *pending_find(struct bucket *bucket, const struct sock *sk)
 {
 	int way;
 
@@ -62,25 +62,16 @@ static struct pending *pending_find(struct bucket *bucket, const struct sock *sk
 	return NULL;
 }
 
-/* NULL when the hook is not armed; else locked. */
-static struct bucket *bucket_lock(const struct sock *sk, unsigned long *flags)
+/* NULL when the hook is not armed. */
+static struct bucket *bucket_of(const struct sock *sk)
 {
+	/* Pairs with the release in prepare(). */
 	struct bucket *table = smp_load_acquire(&pending_table);
-	struct bucket *bucket;
 
-	if (!table)
-		return NULL;
-	bucket = &table[hash_ptr(sk, KS_BUCKET_BITS)];
-	raw_spin_lock_irqsave(&bucket->lock, *flags);
-	return bucket;
+	return table ? &table[hash_ptr(sk, KS_BUCKET_BITS)] : NULL;
 }
 
-static void bucket_unlock(struct bucket *bucket, unsigned long flags)
-{
-	raw_spin_unlock_irqrestore(&bucket->lock, flags);
-}
-
-static void pending_free(struct pending *pending)
+static void pending_free(struct ks_pending *pending)
 {
 	pending->state = PENDING_FREE;
 	pending->sk = NULL;
@@ -89,13 +80,13 @@ static void pending_free(struct pending *pending)
 
 bool ks_outcome_expect(const struct sock *sk)
 {
-	struct pending *pending = NULL;
-	struct bucket *bucket;
+	struct bucket *bucket = bucket_of(sk);
+	struct ks_pending *pending = NULL;
 	unsigned long flags;
 
-	bucket = bucket_lock(sk, &flags);
 	if (!bucket)
 		return false;
+	raw_spin_lock_irqsave(&bucket->lock, flags);
 	if (!pending_find(bucket, sk))
 		pending = pending_find(bucket, NULL);
 	if (pending) {
@@ -103,26 +94,26 @@ bool ks_outcome_expect(const struct sock *sk)
 		pending->state = PENDING_CALLED;
 		atomic_inc(&pending_count);
 	}
-	bucket_unlock(bucket, flags);
+	raw_spin_unlock_irqrestore(&bucket->lock, flags);
 	return pending;
 }
 
 void ks_outcome_forget(const struct sock *sk)
 {
-	struct pending *pending;
-	struct bucket *bucket;
+	struct bucket *bucket = bucket_of(sk);
+	struct ks_pending *pending;
 	unsigned long flags;
 
-	bucket = bucket_lock(sk, &flags);
 	if (!bucket)
 		return;
+	raw_spin_lock_irqsave(&bucket->lock, flags);
 	pending = pending_find(bucket, sk);
 	if (pending)
 		pending_free(pending);
-	bucket_unlock(bucket, flags);
+	raw_spin_unlock_irqrestore(&bucket->lock, flags);
 }
 
-static void keep_ref(struct pending *pending, struct ksonde_ref *ref)
+static void keep_ref(struct ks_pending *pending, struct ksonde_ref *ref)
 {
 	struct ksonde_header *header = (void *)pending->record;
 
@@ -133,7 +124,7 @@ static void keep_ref(struct pending *pending, struct ksonde_ref *ref)
 	header->flags |= KSONDE_F_TRUNCATED;
 }
 
-static void keep(struct pending *pending, const struct ks_record *record)
+static void keep(struct ks_pending *pending, const struct ks_record *record)
 {
 	struct ks_event_connect *e = (void *)pending->record;
 
@@ -146,28 +137,27 @@ static void keep(struct pending *pending, const struct ks_record *record)
 	keep_ref(pending, &e->c.tty);
 }
 
-bool ks_outcome_await(const struct sock *sk, const struct ks_record *record)
+struct ks_pending *ks_outcome_await(const struct sock *sk, const struct ks_record *record)
 {
-	struct pending *pending;
-	struct bucket *bucket;
+	struct bucket *bucket = bucket_of(sk);
+	struct ks_pending *pending;
 	bool decided = false;
 	unsigned long flags;
 
-	bucket = bucket_lock(sk, &flags);
 	if (!bucket)
-		return false;
+		return NULL;
+	raw_spin_lock_irqsave(&bucket->lock, flags);
 	pending = pending_find(bucket, sk);
 	if (pending) {
 		keep(pending, record);
 		decided = pending->state == PENDING_DECIDED;
 		pending->state = decided ? PENDING_TAKEN : PENDING_WAITS;
 	}
-	bucket_unlock(bucket, flags);
-	return decided;
+	raw_spin_unlock_irqrestore(&bucket->lock, flags);
+	return decided ? pending : NULL;
 }
 
-/* pending is TAKEN: nobody else looks at what it holds. */
-static void record_outcome(const struct pending *pending)
+static void put_record(const struct ks_pending *pending)
 {
 	u32 sessions = pending->sessions & READ_ONCE(ks_wanted[KS_EV_connect]);
 	const struct ksonde_header *kept = (const void *)pending->record;
@@ -192,51 +182,37 @@ static void record_outcome(const struct pending *pending)
 	ks_record_commit(record);
 }
 
-static void pending_end(struct pending *pending, const struct sock *sk)
+/* pending is TAKEN: nobody else looks at what it holds, or frees it. */
+void ks_outcome_record(struct ks_pending *pending)
 {
-	struct bucket *bucket;
+	struct bucket *bucket = bucket_of(pending->sk);
 	unsigned long flags;
 
-	record_outcome(pending);
-	bucket = bucket_lock(sk, &flags);
 	if (!bucket)
 		return;
+	put_record(pending);
+	raw_spin_lock_irqsave(&bucket->lock, flags);
 	pending_free(pending);
-	bucket_unlock(bucket, flags);
-}
-
-void ks_outcome_record(const struct sock *sk)
-{
-	struct pending *pending;
-	struct bucket *bucket;
-	unsigned long flags;
-
-	bucket = bucket_lock(sk, &flags);
-	if (!bucket)
-		return;
-	pending = pending_find(bucket, sk);
-	bucket_unlock(bucket, flags);
-	if (pending)
-		pending_end(pending, sk);
+	raw_spin_unlock_irqrestore(&bucket->lock, flags);
 }
 
 void ks_outcome_missed(void)
 {
-	if (smp_load_acquire(&pending_table))
+	if (READ_ONCE(pending_table))
 		this_cpu_inc(ks_hook_connect_outcome.stats->missed);
 }
 
 /* The socket has left SYN_SENT. */
 static void decide(const struct sock *sk, int state)
 {
-	struct pending *pending;
-	struct bucket *bucket;
+	struct bucket *bucket = bucket_of(sk);
+	struct ks_pending *pending;
 	unsigned long flags;
 	bool take = false;
 
-	bucket = bucket_lock(sk, &flags);
 	if (!bucket)
 		return;
+	raw_spin_lock_irqsave(&bucket->lock, flags);
 	pending = pending_find(bucket, sk);
 	if (pending && (pending->state == PENDING_CALLED || pending->state == PENDING_WAITS)) {
 		take = pending->state == PENDING_WAITS;
@@ -244,9 +220,9 @@ static void decide(const struct sock *sk, int state)
 		pending->result = state == TCP_ESTABLISHED ? 0 : -READ_ONCE(sk->sk_err);
 		pending->given_up = state != TCP_ESTABLISHED && !pending->result;
 	}
-	bucket_unlock(bucket, flags);
+	raw_spin_unlock_irqrestore(&bucket->lock, flags);
 	if (take)
-		pending_end(pending, sk);
+		ks_outcome_record(pending);
 }
 
 static void set_state(void *data, const struct sock *sk, const int oldstate, const int newstate)
@@ -272,6 +248,7 @@ static int prepare(void)
 	for (i = 0; i < 1U << KS_BUCKET_BITS; i++)
 		raw_spin_lock_init(&table[i].lock);
 	atomic_set(&pending_count, 0);
+	/* Locks first, then the table. */
 	smp_store_release(&pending_table, table);
 	return 0;
 }
