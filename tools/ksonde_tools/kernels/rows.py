@@ -5,10 +5,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+#: How the name of a row begins that is no row of the list: a tree given with --kdir.
+KDIR = "kdir-"
+
 
 @dataclass(frozen=True)
 class Row:
-    """A kernel of Debian's: the newest of `series` and `flavour` that `suites` offer."""
+    """A kernel of Debian's: the newest of `series` and `flavour` that `suites` offer.
+
+    One with a `config` is built here: from the source package of `series`, with that file's options.
+    """
 
     name: str
     arch: str
@@ -20,6 +26,11 @@ class Row:
     chroot: str = ""
     #: More words for make.
     make: tuple[str, ...] = ()
+    #: The file in tools/guest with the options of a kernel that is built here.
+    config: str = ""
+    memory: str = "1G"
+    #: Seconds that the boot and the test may take.
+    timeout: float = 420.0
 
 
 _ZABHA = (
@@ -39,6 +50,16 @@ ROWS = (
     Row("amd64-6.1", "amd64", "6.1", "amd64", _BOOKWORM),
     Row("amd64-6.1-cloud", "amd64", "6.1", "cloud-amd64", _BOOKWORM),
     Row("amd64-6.1-rt", "amd64", "6.1", "rt-amd64", _BOOKWORM),
+    Row(
+        "amd64-6.1-debug",
+        "amd64",
+        "6.1",
+        "debug",
+        _BOOKWORM,
+        config="debug.config",
+        memory="2G",
+        timeout=1800.0,
+    ),
     Row("amd64-6.12", "amd64", "6.12", "amd64", _BACKPORTS),
     Row("amd64-6.12-rt", "amd64", "6.12", "rt-amd64", _BACKPORTS),
     Row("amd64-7.2", "amd64", "7.2", "amd64", ("trixie-backports", "forky", "sid"), "gcc-14", "trixie"),
