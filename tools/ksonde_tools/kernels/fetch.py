@@ -29,10 +29,10 @@ class Fetched:
 
 
 def offered(row: Row) -> list[tuple[str, str]]:
-    """Return version and suite of the kernels that are offered for a row: by suite, the newest first."""
+    """Return version and suite of the kernels that are offered for a row: each suite's newest first."""
     pattern = re.compile(rf"linux-headers-({re.escape(row.series)}{_NUMBERS})-{re.escape(row.flavour)}")
     problems = []
-    found: list[tuple[str, str]] = []
+    found: list[tuple[int, str, str]] = []
     for suite in row.suites:
         try:
             names = set(Suite(suite, row.arch).names())
@@ -41,13 +41,12 @@ def offered(row: Row) -> list[tuple[str, str]]:
             continue
         versions = {match.group(1) for match in map(pattern.fullmatch, names) if match}
         versions = {version for version in versions if f"linux-image-{version}-{row.flavour}" in names}
-        found += [
-            (f"{version}-{row.flavour}", suite) for version in sorted(versions, key=_order, reverse=True)
-        ]
+        found += [(age, x, suite) for age, x in enumerate(sorted(versions, key=_order, reverse=True))]
     if not found:
         problems.append(f"{', '.join(row.suites)}: no linux-image-{row.series}*-{row.flavour} with headers")
         raise ToolError("; ".join(problems))
-    return found
+    found.sort(key=lambda each: each[0])
+    return [(f"{version}-{row.flavour}", suite) for _, version, suite in found]
 
 
 def _order(version: str) -> list[int]:
