@@ -36,7 +36,8 @@ class Row:
 _BULLSEYE = ("bullseye-security", "bullseye")
 _BOOKWORM = ("bookworm-security", "bookworm")
 _BACKPORTS = ("bookworm-security", "bookworm-backports")
-_TRIXIE = ("trixie-security", "trixie")
+# "stable" is trixie, too: mirrors have been seen whose lists are whole by one of the names only.
+_TRIXIE = ("trixie-security", "trixie", "stable")
 
 ROWS = (
     Row("amd64-5.10", "amd64", "5.10", "amd64", _BULLSEYE),
