@@ -114,8 +114,8 @@ def test_faults_are_told() -> None:
 
 
 def test_no_place_of_this_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(report, "cache_dir", lambda: Path("/home/me/cache"))
-    assert report._plain("/home/me/cache/kernels/x.h:1: error") == "kernels/x.h:1: error"
+    monkeypatch.setattr(report, "cache_dir", lambda: Path("/some/cache"))
+    assert report._plain("/some/cache/kernels/x.h:1: error") == "kernels/x.h:1: error"
 
 
 def _states(monkeypatch: pytest.MonkeyPatch, **states: str) -> list[str]:
