@@ -30,7 +30,7 @@ class Row:
     config: str = ""
     memory: str = "1G"
     #: Seconds that the boot and the test may take.
-    timeout: float = 420.0
+    timeout: float = 900.0
 
 
 _BULLSEYE = ("bullseye-security", "bullseye")
@@ -53,7 +53,7 @@ ROWS = (
         _BOOKWORM,
         config="debug.config",
         memory="2G",
-        timeout=1800.0,
+        timeout=3600.0,
     ),
     Row("amd64-6.12", "amd64", "6.12", "amd64", _BACKPORTS),
     Row("amd64-6.12-rt", "amd64", "6.12", "rt-amd64", _BACKPORTS),
