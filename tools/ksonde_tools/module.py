@@ -49,7 +49,7 @@ def build(
     home = cache_dir() / "build" / kernel.version / f"{label}-{clone_id()}"
     wanted = _digest(kernel, sources, flags)
     stamp = home / "stamp"
-    with lock(f"build-{label}-{clone_id()}"):
+    with lock(f"build-{label}-{kernel.version}-{clone_id()}"):
         if not (stamp.exists() and stamp.read_text() == wanted and (home / "src" / result).exists()):
             stamp.unlink(missing_ok=True)
             _copy(sources, home / "src")
