@@ -117,7 +117,7 @@ def _make(kernel: Kernel, home: Path, label: str, flags: tuple[str, ...]) -> Non
     log = home / "log"
     with log.open("wb") as file:
         quiet = " ".join(kernel.quiet)
-        words = [f"{flag} {quiet}" if quiet and flag.startswith("KCFLAGS=") else flag for flag in flags]
+        words = [f"{flag} {quiet}".strip() if flag.startswith("KCFLAGS=") else flag for flag in flags]
         command = [*make_command(kernel, home / "src"), *words]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
     text = log.read_text(errors="replace").replace(f"{home}/src/", "")

@@ -34,7 +34,8 @@ static inline s64 ks_inode_mtime(const struct inode *inode)
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 5, 0)
 #ifdef CONFIG_COMPAT
-static inline long ks_compat_ptr_ioctl(struct file *file, unsigned int command, unsigned long argument)
+static inline long ks_compat_ptr_ioctl(struct file *file, unsigned int command,
+				       unsigned long argument)
 {
 	return file->f_op->unlocked_ioctl(file, command, (unsigned long)compat_ptr(argument));
 }
