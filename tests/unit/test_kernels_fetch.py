@@ -156,9 +156,7 @@ def test_rows_are_told_apart() -> None:
 
 
 def test_problems_name_no_mirror() -> None:
-    said = (
-        b"W: old\nE: Failed to fetch http://mirror.example/linux_1.deb  404  Not Found [IP: 192.0.2.4 80]"
-    )
+    said = b"W: old\nE: Failed to fetch http://mirror.example/linux_1.deb  404  Not Found [IP: 192.0.2.4 80]"
     assert apt._problem(said) == "Failed to fetch linux_1.deb  404  Not Found"
     assert apt._problem(b"") == "failed"
 

@@ -18,7 +18,7 @@
 
 #define DEBUGFS		"/sys/kernel/debug/"
 #define KMEMLEAK	DEBUGFS "kmemleak"
-#define PATIENCE	240000000000ULL	/* ns that the faults of one call may take */
+#define PATIENCE	480000000000ULL	/* ns that the faults of one call may take */
 #define ROUNDS		30		/* of sessions while one allocation in 20 fails */
 
 static int nth_file = -1;
