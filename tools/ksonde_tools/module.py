@@ -76,7 +76,9 @@ def _sources(tree: Path, names: tuple[str, ...]) -> dict[str, bytes]:
 def _digest(kernel: Kernel, sources: dict[str, bytes], flags: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     symbols = kernel.build / "Module.symvers"
-    digest.update(f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {flags}{kernel.make}{kernel.quiet}".encode())
+    digest.update(
+        f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {flags}{kernel.make}{kernel.quiet}".encode()
+    )
     for name, content in sources.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
