@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * <linux/audit.h>
- * v4.18, f0b752168d4d ("audit: convert sessionid unset to a macro").
+ * v4.18, "audit: convert sessionid unset to a macro".
  */
 #ifndef KS_COMPAT_AUDIT_H
 #define KS_COMPAT_AUDIT_H

@@ -6,7 +6,7 @@
  * v5.8, 08f4c7c86d4c ("ovl: add accessor for ofs->upper_mnt"): before, it begins
  * with the upper layer's mount.
  * numdatalayer came with v6.5, "ovl: introduce data-only lower layers".
- * v4.19, fb16043b46a2 ("vfs: remove open_flags from d_real()").
+ * v4.19, "vfs: remove open_flags from d_real()".
  */
 #ifndef KS_COMPAT_OVERLAYFS_H
 #define KS_COMPAT_OVERLAYFS_H

@@ -2,7 +2,7 @@
 /*
  * <linux/ptrace.h>
  * v4.20, 3c88ee194c28 ("x86: ptrace: Add function argument access API"), of
- * arm64 v5.2, a823c35ff2ed ("arm64: ptrace: Add function argument access API").
+ * arm64 v5.2, "arm64: ptrace: Add function argument access API".
  */
 #ifndef KS_COMPAT_PTRACE_H
 #define KS_COMPAT_PTRACE_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * v4.19, fb16043b46a2 ("vfs: remove open_flags from d_real()"), and not yet
+ * v4.19, "vfs: remove open_flags from d_real()", and not yet
  * v6.9; RHEL 8's 4.18 has it.
  */
 #include <linux/dcache.h>
