@@ -138,7 +138,8 @@ static int kretprobe_add(struct ks_kretprobes *kr, const char *name, size_t leng
 	err = kretprobe_register(krp);
 	if (!err)
 		kr->count++;
-	return err;
+	/* Before v5.12 that is also what a function that there is not gives. */
+	return err == -EINVAL && !ks_symbol(krp->symbol) ? -ENOENT : err;
 }
 
 /* Those of the functions that there are; -ENOENT: none of them. */
