@@ -59,12 +59,10 @@ static __always_inline bool begin(struct connecting *data, struct socket *socket
 }
 
 /* Only such a call can return while the connection is under way. */
-static __always_inline bool may_be_early(const struct file *file, unsigned long flags,
-					 const struct sock *sk)
+static __always_inline bool may_be_early(unsigned long flags, const struct sock *sk)
 {
 	return sk && sk->sk_protocol == IPPROTO_TCP &&
-	       ((file->f_flags | flags) & O_NONBLOCK ||
-		READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT);
+	       (flags & O_NONBLOCK || READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT);
 }
 
 static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
@@ -78,8 +76,24 @@ static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 	if (!begin(connecting, ks_sock_from_file(file), (const void *)call->arg[1],
 		   call->arg[2]))
 		return false;
-	connecting->expected = may_be_early(file, call->arg[3], connecting->socket->sk) &&
+	connecting->expected = may_be_early(file->f_flags | call->arg[3], connecting->socket->sk) &&
 			       ks_outcome_expect(connecting->socket->sk);
+	return true;
+}
+
+static bool enter_protocol(struct ks_hook *hook, const struct ks_call *call, void *data)
+{
+	struct socket *socket = (struct socket *)call->arg[0];
+	struct connecting *connecting = data;
+
+	/* Without a file it is the kernel that connects. */
+	if (!ks_is_wanted(connect) || !socket->file)
+		return false;
+	connecting->asked_only = false;
+	if (!begin(connecting, socket, (const void *)call->arg[1], call->arg[2]))
+		return false;
+	connecting->expected = may_be_early(call->arg[3], socket->sk) &&
+			       ks_outcome_expect(socket->sk);
 	return true;
 }
 
@@ -235,12 +249,16 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 }
 
 /*
- * The second point sees the same addresses, but its result is only whether
- * the LSMs refused, and the local end is not yet known; the third one is for
- * kernels whose kprobes cannot be where ftrace is.
+ * The second point is for kernels before v5.5: what the LSMs refused does not
+ * come there.  The third one sees the same addresses, but its result is only
+ * whether the LSMs refused, and the local end is not yet known; the last one is
+ * for kernels whose kprobes cannot be where ftrace is.
  */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
+	KS_KRETPROBE("inet_stream_connect inet_dgram_connect "
+		     "unix_stream_connect unix_dgram_connect",
+		     enter_protocol, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),
 	KS_FTRACE("security_socket_connect", asked),
 	{}
