@@ -302,7 +302,7 @@ def test_decode_all() -> None:
     [
         (b"", "0 bytes are less than a header"),
         (build_record("exit")[:80], "80 bytes are less than exit has"),
-        (build_record("exit") + bytes(8), "exit of 208 bytes calls itself 200 bytes long"),
+        (build_record("exit") + bytes(8), "exit of 200 bytes calls itself 192 bytes long"),
     ],
 )
 def test_bad_records(raw: bytes, message: str) -> None:

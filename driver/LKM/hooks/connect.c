@@ -246,8 +246,7 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
  */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
-	KS_KRETPROBE("inet_stream_connect inet_dgram_connect "
-		     "unix_stream_connect unix_dgram_connect",
+	KS_KRETPROBE("inet_stream_connect inet_dgram_connect unix_stream_connect unix_dgram_connect",
 		     enter_protocol, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),
 	KS_FTRACE("security_socket_connect", asked),
