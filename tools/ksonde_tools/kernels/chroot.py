@@ -49,7 +49,9 @@ def _make(suite: str, packages: tuple[str, ...], root: Path) -> None:
     # Made aside: a run that was interrupted leaves no half chroot.
     with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:
         made = Path(folder) / "root"
-        command = ["mmdebstrap", "-q", "--variant=apt", f"--include={names}", suite, str(made)]
+        command = ["mmdebstrap", "-q", "--variant=apt", f"--include={names}"]
+        # As in apt.py: a mirror that lags behind is better than none.
+        command += ['--aptopt=Acquire::Check-Valid-Until "false"', suite, str(made)]
         command.append(f"deb {mirror(suite)} {suite} main")
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, check=False)
         if done.returncode != 0:
