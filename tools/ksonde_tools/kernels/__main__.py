@@ -14,6 +14,7 @@ from ksonde_tools.common import ToolError, main_guard, say
 
 from . import fetch, report, run
 from .rows import ROWS, Row
+from .trees import TREES
 
 _MARKS = {"passed": "passed", "failed": "FAILED", "built": "built", "not run": "not run"}
 
@@ -29,7 +30,10 @@ def _parser() -> argparse.ArgumentParser:
         "run", help="build, boot and try; exit code 0 when every row passed; all rows: as report, too"
     )
     runs.add_argument(
-        "--only", action="append", metavar="PATTERN", help="these rows (amd64-*); several are possible"
+        "--only",
+        action="append",
+        metavar="PATTERN",
+        help="these rows (amd64-*, tree-*); several are possible; default: all but tree-*",
     )
     runs.add_argument("--jobs", type=int, default=1, help="rows at a time; default 1")
     runs.add_argument("--quick", action="store_true", help="build only")
@@ -77,17 +81,20 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _list() -> int:
-    for row in ROWS:
+    for row in (*ROWS, *TREES):
         result = run.last(row) or {"state": "not run", "why": ""}
         print(f"{row.name:16} {result.get('version', '-'):32} {result['state']:8} {result['why']}")
     return 0
 
 
 def _chosen(patterns: list[str] | None) -> list[Row]:
-    for pattern in patterns or []:
-        if not any(fnmatch.fnmatch(row.name, pattern) for row in ROWS):
+    if not patterns:
+        return list(ROWS)
+    rows = (*ROWS, *TREES)
+    for pattern in patterns:
+        if not any(fnmatch.fnmatch(row.name, pattern) for row in rows):
             raise ToolError(f"no row is called {pattern}", "tools/kernels list")
-    return [row for row in ROWS if not patterns or any(fnmatch.fnmatch(row.name, x) for x in patterns)]
+    return [row for row in rows if any(fnmatch.fnmatch(row.name, pattern) for pattern in patterns)]
 
 
 def _one(row: Row, options: argparse.Namespace, numbers: itertools.count[int], rows: int) -> str:

@@ -10,6 +10,7 @@ from ksonde_tools.common import ROOT, cache_dir
 
 from .rows import KDIR, ROWS
 from .run import Result, last, last_trees, sources
+from .trees import TREES
 
 PATH = ROOT / "docs/kernels.md"
 
@@ -37,16 +38,27 @@ cache. `tools/kernels run --kdir PATH` does the same for any other kernel tree o
 """
 
 
+_OTHERS = """\
+Of what no mirror offers, `tools/kernels run --only 'tree-*'` builds a kernel that boots (its defaults and
+the options of tools/guest/tree.config) from sources that somebody has put into `trees` of the cache, and
+does the same with it. "compiled" means with `W=1` and warnings as errors, but for those that a compiler newer
+than the kernel has about the kernel's own headers; "booted" that all went well as above.
+"""
+
+
 def render() -> str:
     """Return the page."""
     results = {row.name: last(row) for row in ROWS}
+    others = {tree.name: last(tree) for tree in TREES}
+    ran = {name: result for name, result in others.items() if result}
     trees = {result["row"].removeprefix(KDIR): result for result in last_trees()}
     lines = [_HEAD.rstrip("\n"), "", *_builds(results), "", *_matrices(results)]
+    lines += ["", "## Older and other kernels", "", _OTHERS, *_others(others), "", *_matrices(ran)]
     if trees:
         lines += ["", "## Other trees", "", "Given with `--kdir`.", ""]
         lines += [*_builds(trees), "", *_matrices(trees)]
-    lines += ["", "## Times and sizes", "", *_times({**results, **trees}), ""]
-    lines += ["## What is not plain ✔", "", *_remarks(results, trees), ""]
+    lines += ["", "## Times and sizes", "", *_times({**results, **ran, **trees}), ""]
+    lines += ["## What is not plain ✔", "", *_remarks({**results, **ran}, trees), ""]
     return "\n".join(lines)
 
 
@@ -64,6 +76,17 @@ def _builds(results: Mapping[str, Result | None]) -> list[str]:
         for name, result in results.items()
     ]
     return _table(["kernel", "version", "build", "boot"], rows)
+
+
+def _others(results: Mapping[str, Result | None]) -> list[str]:
+    rows = []
+    for tree in TREES:
+        result = results[tree.name] or {}
+        state = "not run"
+        if "build" in result:
+            state = "booted" if result["state"] == "passed" else "compiled"
+        rows.append([tree.name, result.get("version", "-"), tree.origin, result.get("compiler", "-"), state])
+    return _table(["kernel", "version", "whose", "compiler", "outcome"], rows)
 
 
 def _build(result: Result | None) -> str:
@@ -149,7 +172,7 @@ def _ms(ns: int | None) -> str:
 
 def _remarks(results: Mapping[str, Result | None], trees: Mapping[str, Result]) -> list[str]:
     lines = []
-    rows = {row.name: row for row in ROWS}
+    rows = {row.name: row for row in (*ROWS, *TREES)}
     for name, result in [*results.items(), *trees.items()]:
         if result is None:
             lines.append(f"- **{name}**: not run")

@@ -13,7 +13,7 @@ from typing import Any
 from ksonde_tools import kernel, machine, module
 from ksonde_tools.common import ROOT, ToolError, cache_dir, say
 
-from . import boot, build, fetch, kdir, smoke, source
+from . import boot, build, fetch, kdir, smoke, source, trees
 from .rows import KDIR, Row
 
 Result = dict[str, Any]
@@ -41,7 +41,9 @@ def sources(row: Row) -> str:
 
 
 def last(row: Row) -> Result | None:
-    """Return the outcome of the last run, None when there was none."""
+    """Return the outcome of the last run, None when there was none, or nothing to run it again with."""
+    if isinstance(row, trees.Tree) and not trees.is_there(row):
+        return None
     file = results_dir() / f"{row.name}.json"
     return json.loads(file.read_text()) if file.exists() else None
 
@@ -56,6 +58,11 @@ def run(row: Row, *, quick: bool = False, newest: bool = False) -> Result:
 
     def get(result: Result) -> kernel.Kernel:
         began = time.monotonic()
+        if isinstance(row, trees.Tree):
+            target = trees.kernel(row)
+            result["fetch"] = {"seconds": round(time.monotonic() - began, 1)}
+            result.update(version=target.version, suite=row.origin, compiler=row.compiler)
+            return target
         found = fetch.fetch(row, again=newest)
         result["fetch"] = {"seconds": round(time.monotonic() - began, 1)}
         result.update(version=found.kernel.version, suite=found.suite, compiler=row.compiler)

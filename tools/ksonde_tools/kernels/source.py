@@ -18,7 +18,7 @@ from .need import need
 from .rows import Row
 
 #: What building a kernel calls, and the packages that bring it.
-_TOOLS = {"flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils"}
+TOOLS = {"flex": "flex", "bison": "bison", "bc": "bc", "xz": "xz-utils"}
 _LIBELF = Path("/usr/include/gelf.h")
 _OPTION = re.compile(r"^(?:(CONFIG_\w+)=(.*)|# (CONFIG_\w+) is not set)$", re.MULTILINE)
 
@@ -58,7 +58,7 @@ def offered(row: Row) -> list[tuple[str, str]]:
 
 def prepare(row: Row, version: str, suite: str) -> None:
     """Fetch and build a row's kernel, which takes 10 to 30 minutes on two cores."""
-    for program, package in _TOOLS.items():
+    for program, package in TOOLS.items():
         need(package, shutil.which(program) is not None)
     need("libelf-dev", _LIBELF.exists())
     where = home(row, version)
