@@ -40,7 +40,30 @@ static noinline void record_drop(u32 event, u32 sessions)
 	}
 }
 
-static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
+/* In steps of 64 bytes: memset() costs a third more where it knows nothing of the size. */
+static __always_inline void zero(void *data, u32 size)
+{
+	u64 *to = data, *end = to + DIV_ROUND_UP(size, 64) * 8;
+	u64 nothing = 0;
+
+	/* Else the compiler makes a call of memset() of it. */
+	OPTIMIZER_HIDE_VAR(nothing);
+	do {
+		to[0] = nothing;
+		to[1] = nothing;
+		to[2] = nothing;
+		to[3] = nothing;
+		to[4] = nothing;
+		to[5] = nothing;
+		to[6] = nothing;
+		to[7] = nothing;
+		to += 8;
+	} while (to < end);
+}
+
+/* All but the first bytes, which the caller gives values to, is zero. */
+static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id,
+						     u32 first, u32 size)
 {
 	struct ks_slots *slots = this_cpu_ptr(&ks_slots);
 	struct ksonde_header *header;
@@ -58,10 +81,12 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 	record->sessions = sessions;
 	record->slot = slot;
 	record->end = size;
-	/* In whole steps of memset(): there is room behind. */
-	memset(record->data, 0, ALIGN(size, 64));
+	/* There is room behind. */
+	zero(record->data + first, size - first);
 	header = (void *)record->data;
 	header->event = id;
+	header->flags = 0;
+	header->absent = 0;
 	header->cpu = smp_processor_id();
 	header->hook = ~0U;
 	header->time = ktime_get_boot_fast_ns();
@@ -70,6 +95,7 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
 {
+	const u32 first = sizeof(struct ksonde_header) + sizeof(struct ks_context);
 	struct ksonde_header *header;
 	struct ks_record *record = NULL;
 	u32 sessions;
@@ -77,7 +103,7 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 	preempt_disable_notrace();
 	sessions = ks_filter(READ_ONCE(ks_wanted[event]));
 	if (sessions)
-		record = record_open(sessions, event, id, size);
+		record = record_open(sessions, event, id, first, size);
 	if (!record) {
 		preempt_enable_notrace();
 		return NULL;
@@ -95,7 +121,7 @@ struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size)
 	struct ks_record *record;
 
 	preempt_disable_notrace();
-	record = record_open(sessions, event, id, size);
+	record = record_open(sessions, event, id, sizeof(struct ksonde_header), size);
 	if (!record)
 		preempt_enable_notrace();
 	return record;
