@@ -223,7 +223,8 @@ def _arguments(task: Run, initrd: Path, log: Path, ports: dict[str, int]) -> lis
         command += ["-device", f"virtserialport,chardev={name},name={name}"]
     command += ["-chardev", f"file,id=log,path={log},append=on", "-serial", "chardev:log"]
     command += ["-kernel", str(task.kernel.image), "-initrd", str(initrd)]
-    words = "console=ttyS0 loglevel=5 panic_on_warn=1 oops=panic panic=-1 " + task.append
+    # no_timer_check: an emulated CPU that has to wait for the machine is not a timer that is broken.
+    words = "console=ttyS0 no_timer_check loglevel=5 panic_on_warn=1 oops=panic panic=-1 " + task.append
     return [*command, "-append", words.strip(), *task.qemu]
 
 

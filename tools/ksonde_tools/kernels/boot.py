@@ -35,7 +35,8 @@ _MACHINES = {
         "qemu-system-misc",
     ),
 }
-_WORDS = "loglevel=6 printk.devkmsg=on panic_on_warn=1 oops=panic panic=-1 rdinit=/init"
+#: no_timer_check (x86): an emulated CPU that has to wait for the machine is not a timer that is broken.
+_WORDS = "no_timer_check loglevel=6 printk.devkmsg=on panic_on_warn=1 oops=panic panic=-1 rdinit=/init"
 _OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi")
 #: Where the PVH entry is: QEMU starts an ELF file by it, and none without.
 _PVH = re.compile(rb"\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0")
