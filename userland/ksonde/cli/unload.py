@@ -8,7 +8,8 @@ import typer
 
 def unload() -> None:
     """Unload the module; refused while somebody has a session open."""
-    from ksonde import module
+    from ksonde import breaker, module
 
     module.unload()
+    breaker.note_stopped()
     typer.echo("unloaded")
