@@ -5,6 +5,7 @@ import json
 import os
 import stat
 import subprocess
+import time
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -287,6 +288,23 @@ def test_healthy_is_waited_for(computer: Computer, monkeypatch: pytest.MonkeyPat
     assert slept == [5.0, 5.0, 2.0]
     assert not breaker.note_healthy(computer)
     assert computer.note().state == HEALTHY
+
+
+def test_by_hand_a_process_is_left_that_notes_it(computer: Computer) -> None:
+    """It holds nothing of ours, so that who reads our output sees its end."""
+    computer.load(healthy_after=0.3)
+    ours, theirs = os.pipe()
+    os.set_inheritable(theirs, True)
+    computer.uptime = time.monotonic  # type: ignore[method-assign]
+    breaker.leave_watcher(computer)
+    os.close(theirs)
+    assert os.read(ours, 1) == b""
+    os.close(ours)
+    end = time.monotonic() + 30
+    while computer.note().state != HEALTHY and time.monotonic() < end:
+        time.sleep(0.05)
+    assert computer.note().state == HEALTHY
+    os.wait()
 
 
 def test_what_was_unloaded_is_not_healthy(computer: Computer) -> None:

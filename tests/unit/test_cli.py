@@ -424,7 +424,9 @@ def test_load_unload_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         asked.append(options)
         return breaker.Loaded(new=True, source=f"{path} {parameters}")
 
+    watchers: list[int] = []
     monkeypatch.setattr(breaker, "load", load)
+    monkeypatch.setattr(breaker, "leave_watcher", lambda: watchers.append(len(asked)))
     monkeypatch.setattr(module, "unload", lambda: None)
     monkeypatch.setattr(breaker, "note_stopped", lambda: asked.append({"stopped": True}))
     monkeypatch.setattr(breaker, "look", lambda _machine: None)
@@ -432,6 +434,7 @@ def test_load_unload_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "status", lambda: found)
     assert run("load", "-m", "x.ko", "ring_max=1")[1] == "loaded version 0.1.0 from x.ko ['ring_max=1']\n"
     run("load", "--boot", "--retry", "--healthy-after", "3m")
+    assert watchers == [1], "by hand; at boot a unit does it"
     assert asked == [
         {"boot": False, "retry": False, "healthy_after": 120.0},
         {"boot": True, "retry": True, "healthy_after": 180.0},

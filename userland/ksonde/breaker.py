@@ -470,6 +470,21 @@ def _wait(machine: Machine) -> None:
         time.sleep(min(seconds, 5.0))
 
 
+def leave_watcher(machine: Optional[Machine] = None) -> None:
+    """Have it noted in the background that the machine is healthy: by hand nobody else would."""
+    if os.fork():
+        return
+    try:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):
+            os.dup2(nothing, descriptor)
+        os.closerange(3, 1024)
+        note_healthy(machine)
+    finally:
+        os._exit(0)
+
+
 def note_stopped(machine: Optional[Machine] = None) -> bool:
     """Note a clean end: the module was unloaded, or the machine is shut down; False: it was known.
 

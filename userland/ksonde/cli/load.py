@@ -24,7 +24,10 @@ def load(
         ),
     ] = None,
     boot: Annotated[
-        bool, typer.Option("--boot", help="At boot: load nothing where a crash could not be noted.")
+        bool,
+        typer.Option(
+            "--boot", help="From a unit: load nothing where a crash could not be noted; see `ksonde breaker`."
+        ),
     ] = False,
     retry: Annotated[
         bool, typer.Option("--retry", help="Forget that boots died with the module: load it as usual.")
@@ -48,6 +51,8 @@ def load(
             raise typer.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="'NAME=VALUE'")
     after = breaker.HEALTHY_AFTER if healthy_after is None else healthy_after
     done = breaker.load(module, parameters or (), boot=boot, retry=retry, healthy_after=after)
+    if done.new and not boot and not done.warning:
+        breaker.leave_watcher()
     found = logic.status()
     if done.warning:
         print(f"ksonde: {printable(done.warning)}", file=sys.stderr)
