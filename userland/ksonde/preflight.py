@@ -213,7 +213,7 @@ def build(
         began = time.monotonic()
         command = build_command(machine, source, Path(folder))
         nice = machine.find("nice")
-        done = machine.run([*([nice, "-n", "19"] if nice else []), *command])
+        done = machine.run([*([nice, "-n", "10"] if nice else []), *command])
         seconds = time.monotonic() - began
         ko = home / _BUILT
         said = (done.stdout + done.stderr).replace(f"{home}/", "")
