@@ -62,7 +62,7 @@ def _machine(tmp_path: Path, ko: bytes, monkeypatch: pytest.MonkeyPatch) -> Fake
     monkeypatch.setattr(preflight.find_source, "__defaults__", (clone,))
     monkeypatch.setattr(doctor, "built", lambda _machine: None)
     root = tmp_path / "root"
-    tree(root, {"/proc/cmdline": "quiet", "/etc/os-release": "ID=debian\n"})
+    tree(root, {"/proc/cmdline": "quiet", "/proc/modules": "", "/etc/os-release": "ID=debian\n"})
     for release in (NEW, OLD):
         add_kernel(root, release, ko)
     return FakeMachine(root, release=OLD, architecture="x86_64")
@@ -197,6 +197,11 @@ def test_lockdown_and_forced_signatures(machine: FakeMachine, how: str) -> None:
 def test_ksonde_off(machine: FakeMachine) -> None:
     tree(machine.root, {"/proc/cmdline": "quiet ksonde=off"})
     assert [kernel.verdict for kernel in preflight.examine(machine).kernels] == [FAILS, FAILS]
+
+
+def test_loading_that_is_switched_off_is_the_running_kernels_affair(machine: FakeMachine) -> None:
+    tree(machine.root, {"/proc/sys/kernel/modules_disabled": "1\n"})
+    assert [kernel.verdict for kernel in preflight.examine(machine).kernels] == [FINE, FAILS]
 
 
 def test_a_kernel_without_modules(machine: FakeMachine) -> None:

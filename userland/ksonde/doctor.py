@@ -71,7 +71,7 @@ def examine(machine: Optional[Machine] = None) -> list[Check]:
         kernel,
         switched_off,
         _permission,
-        _modules,
+        modules,
         options,
         headers,
         compiler,
@@ -132,7 +132,7 @@ def _permission(machine: Machine) -> Iterator[Check]:
         yield Check("permission", OK, "may load modules")
 
 
-def _modules(machine: Machine) -> Iterator[Check]:
+def modules(machine: Machine) -> Iterator[Check]:
     if machine.read("/proc/modules") is None:
         yield Check(
             "modules",

@@ -171,10 +171,16 @@ def _kernel(machine: Machine, source: Path, chosen: str) -> Kernel:
     )
 
 
+def _modules(machine: Machine) -> Iterator[Check]:
+    """Whether the running kernel loads modules can be asked; of others their options tell."""
+    return doctor.modules(machine) if machine.is_running else iter(())
+
+
 _BUILD = ("compiler", "make")
 _BEFORE: tuple[Callable[[Machine], Iterator[Check]], ...] = (
     doctor.kernel,
     doctor.switched_off,
+    _modules,
     doctor.options,
     doctor.headers,
     doctor.compiler,
