@@ -93,7 +93,7 @@ def _unpacked(image: bytes, machine: Machine) -> bytes:
 
 
 def _parts(image: bytes, machine: Machine) -> Iterator[bytes]:
-    for match in re.finditer(rb"\x1f\x8b\x08\x00|\xfd7zXZ\x00|\x28\xb5\x2f\xfd", image):
+    for match in re.finditer(rb"\x1f\x8b\x08\x00|\xfd7zXZ\x00|\x28\xb5\x2f\xfd|\x02\x21\x4c\x18", image):
         rest = image[match.start() :]
         try:
             if rest[:2] == b"\x1f\x8b":
@@ -101,7 +101,7 @@ def _parts(image: bytes, machine: Machine) -> Iterator[bytes]:
             elif rest[:2] == b"\xfd7":
                 yield lzma.LZMADecompressor().decompress(rest, _MOST_BYTES)
             else:
-                yield machine.filter(["zstd", "-dcq"], rest)
+                yield machine.filter(["lz4" if rest[:1] == b"\2" else "zstd", "-dcq"], rest)
         except (lzma.LZMAError, zlib.error):
             continue
 
