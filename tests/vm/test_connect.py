@@ -245,6 +245,16 @@ def test_abstract(tap: Tap, bits: int) -> None:
     tap.check(record, context_of(facts), fields_of(facts, path=os.fsdecode(name)), flags=flags_of(bits))
 
 
+@pytest.mark.parametrize("length", [110, 111, 112, 128])
+def test_unix_longer_than_a_path(tap: Tap, bits: int, length: int) -> None:
+    """The kernel takes the address in, then refuses it: no more than sun_path is looked at."""
+    facts = act(f"longunix={length}", bits=bits)["longunix"]
+    assert facts["result"] == (-errno.ECONNREFUSED if length == 110 else -errno.EINVAL)
+    tap.collect()
+    data = fields_of(facts, path="\0" + "L" * 107)
+    tap.check(tap.one("connect", facts["tgid"]), context_of(facts), data, flags=flags_of(bits))
+
+
 def test_not_recorded(tap: Tap, bits: int) -> None:
     done = act("udp=127.0.0.1:53", "unspec", "netlink", "badconnect", bits=bits)
     assert done["unspec"]["result"] == 0 and done["netlink"]["result"] == 0

@@ -27,7 +27,7 @@ _ROWS = ("events",)
 #: What checkpatch says of a file, wrongly: compat/ is there to know the versions of kernels (and their
 #: is no constant on the left side) and to ask __has_include(<x.h>), and what makes C of rows it cannot read.
 _UNHEEDED = {
-    "/compat/": "LINUX_VERSION_CODE,CONSTANT_COMPARISON,NEW_TYPEDEFS,SPACING",
+    "/compat/": "LINUX_VERSION_CODE,CONSTANT_COMPARISON,NEW_TYPEDEFS,SPACING,DEPRECATED_API",
     "/core/schema.c": "MULTISTATEMENT_MACRO_USE_DO_WHILE,TRAILING_SEMICOLON,BRACKET_SPACE",
     "/engine/hook.": "COMPLEX_MACRO,TRAILING_SEMICOLON,LINE_SPACING",
 }

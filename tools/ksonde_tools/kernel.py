@@ -26,7 +26,8 @@ _NEWEST_FOR = 86400
 class Kernel:
     """One kernel: `image` boots, `modules` is its lib/modules/VERSION, `build` its headers.
 
-    Building for it takes `make` as make's further words, and `prefix` before make.
+    Building for it takes `make` as make's further words, and `prefix` before make; `quiet` are warnings
+    that its own headers cause.
     """
 
     version: str
@@ -35,6 +36,7 @@ class Kernel:
     build: Path
     make: tuple[str, ...] = ()
     prefix: tuple[str, ...] = ()
+    quiet: tuple[str, ...] = ()
 
 
 def resolve(name: str | None = None) -> Kernel:

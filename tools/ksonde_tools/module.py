@@ -49,7 +49,7 @@ def build(
     home = cache_dir() / "build" / kernel.version / f"{label}-{clone_id()}"
     wanted = _digest(kernel, sources, flags)
     stamp = home / "stamp"
-    with lock(f"build-{label}-{clone_id()}"):
+    with lock(f"build-{label}-{kernel.version}-{clone_id()}"):
         if not (stamp.exists() and stamp.read_text() == wanted and (home / "src" / result).exists()):
             stamp.unlink(missing_ok=True)
             _copy(sources, home / "src")
@@ -76,7 +76,9 @@ def _sources(tree: Path, names: tuple[str, ...]) -> dict[str, bytes]:
 def _digest(kernel: Kernel, sources: dict[str, bytes], flags: tuple[str, ...]) -> str:
     digest = hashlib.sha256()
     symbols = kernel.build / "Module.symvers"
-    digest.update(f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {flags}{kernel.make}".encode())
+    digest.update(
+        f"{kernel.build.resolve()} {symbols.stat().st_mtime_ns} {flags}{kernel.make}{kernel.quiet}".encode()
+    )
     for name, content in sources.items():
         digest.update(f"\0{name}\0{len(content)}\0".encode() + content)
     return digest.hexdigest()
@@ -116,7 +118,9 @@ def _make(kernel: Kernel, home: Path, label: str, flags: tuple[str, ...]) -> Non
             raise ToolError(f"there is no {tool}", f"apt-get install {tool}")
     log = home / "log"
     with log.open("wb") as file:
-        command = [*make_command(kernel, home / "src"), *flags]
+        quiet = " ".join(kernel.quiet)
+        words = [f"{flag} {quiet}".strip() if flag.startswith("KCFLAGS=") else flag for flag in flags]
+        command = [*make_command(kernel, home / "src"), *words]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, check=False)
     text = log.read_text(errors="replace").replace(f"{home}/src/", "")
     complaint = re.search(

@@ -4,11 +4,15 @@
  * v6.12, cb787f4ac0c2 ("[tree-wide] finally take no_llseek out"): a missing
  * llseek means the same.
  * v6.7, 077c212f0344 ("fs: new accessor methods for atime and mtime").
+ * v5.5, 2952db0fd51b ("compat_ioctl: add compat_ptr_ioctl()").
+ * v4.18, 95582b008388 ("vfs: change inode times to use struct timespec64").
  */
 #ifndef KS_COMPAT_FS_H
 #define KS_COMPAT_FS_H
 
+#include <linux/compat.h>
 #include <linux/fs.h>
+#include <linux/time64.h>
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
@@ -21,11 +25,26 @@ static inline s64 ks_inode_mtime(const struct inode *inode)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
 	struct timespec64 time = inode_get_mtime(inode);
-#else
-	struct timespec64 time = inode->i_mtime;
-#endif
 
 	return timespec64_to_ns(&time);
+#else
+	return inode->i_mtime.tv_sec * NSEC_PER_SEC + inode->i_mtime.tv_nsec;
+#endif
 }
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 5, 0)
+#ifdef CONFIG_COMPAT
+static inline long ks_compat_ptr_ioctl(struct file *file, unsigned int command,
+				       unsigned long argument)
+{
+	return file->f_op->unlocked_ioctl(file, command, (unsigned long)compat_ptr(argument));
+}
+
+#else
+#define ks_compat_ptr_ioctl	NULL
+#endif
+#else
+#define ks_compat_ptr_ioctl	compat_ptr_ioctl
+#endif
 
 #endif /* KS_COMPAT_FS_H */

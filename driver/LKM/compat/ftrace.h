@@ -15,6 +15,7 @@
 #include <linux/ftrace.h>
 #include <linux/version.h>
 #include "../engine/hook.h"
+#include "ptrace.h"
 
 #if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && \
 	LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
@@ -26,13 +27,13 @@ typedef struct ftrace_regs ks_ftrace_regs;
 #define KS_FTRACE_WORKS	true
 #define KS_FTRACE_FLAGS	0
 typedef struct ftrace_regs ks_ftrace_regs;
-#define ks_ftrace_argument(fregs, n)	regs_get_kernel_argument(&(fregs)->regs, n)
+#define ks_ftrace_argument(fregs, n)	ks_regs_argument(&(fregs)->regs, n)
 #elif defined(CONFIG_DYNAMIC_FTRACE_WITH_REGS) && \
 	LINUX_VERSION_CODE < KERNEL_VERSION(5, 11, 0)
 #define KS_FTRACE_WORKS	true
 #define KS_FTRACE_FLAGS	(FTRACE_OPS_FL_SAVE_REGS | FTRACE_OPS_FL_RECURSION_SAFE)
 typedef struct pt_regs ks_ftrace_regs;
-#define ks_ftrace_argument(regs, n)	regs_get_kernel_argument(regs, n)
+#define ks_ftrace_argument(regs, n)	ks_regs_argument(regs, n)
 #else
 #define KS_FTRACE_WORKS	false
 #define KS_FTRACE_FLAGS	0
@@ -60,12 +61,16 @@ static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs 
  * The registers that a kretprobe's entry looks at: arguments and stack pointer.
  * v5.18, f3a112c0c40d ("x86,rethook,kprobes: Replace kretprobe with rethook on
  * x86"), up to v6.13, 7888af4166d4 ("ftrace: Make ftrace_regs abstract from
- * direct use").
+ * direct use"), which stable 6.12 has, too.
  */
 #if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && defined(CONFIG_X86_64) && \
 	defined(CONFIG_KRETPROBE_ON_RETHOOK) && LINUX_VERSION_CODE < KERNEL_VERSION(6, 13, 0)
 #define KS_FTRACE_KRETPROBES	true
+#ifdef KS_HAVE_FTRACE_REGS
+#define ks_ftrace_pt_regs(fregs)	(&arch_ftrace_regs(fregs)->regs)
+#else
 #define ks_ftrace_pt_regs(fregs)	(&(fregs)->regs)
+#endif
 #else
 #define KS_FTRACE_KRETPROBES	false
 #define ks_ftrace_pt_regs(fregs)	NULL

@@ -3,6 +3,7 @@
  * <linux/mm.h>
  * v6.3, bc292ab00f6c ("mm: introduce vma->vm_flags wrapper functions"):
  * vm_flags became const for all but vm_flags_set() and its kin.
+ * v4.18, 1c542f38ab8d ("mm: Introduce kvcalloc()").
  * v5.11 ("mm: Convert page kmemcg type to a page memcg flag"):
  * before, an accounted page cannot be mapped.
  */
@@ -12,7 +13,7 @@
 #include <linux/mm.h>
 #include <linux/version.h>
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 3, 0)
+#ifdef KS_HAVE_VM_FLAGS_SET
 #define ks_vm_flags_set(vma, flags)	vm_flags_set(vma, flags)
 #define ks_vm_flags_clear(vma, flags)	vm_flags_clear(vma, flags)
 #else
@@ -25,6 +26,10 @@
 #define KS_GFP_MAPPED	GFP_KERNEL_ACCOUNT
 #else
 #define KS_GFP_MAPPED	GFP_KERNEL
+#endif
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(4, 18, 0)
+#define kvcalloc(count, size, flags)	kvmalloc_array(count, size, (flags) | __GFP_ZERO)
 #endif
 
 #endif /* KS_COMPAT_MM_H */

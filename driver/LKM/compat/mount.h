@@ -8,7 +8,7 @@
 #define KS_COMPAT_MOUNT_H
 
 #include <linux/mount.h>
-#include <linux/uaccess.h>
+#include "uaccess.h"
 
 struct ks_mount {
 	struct ks_mount *parent;

@@ -1,19 +1,36 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * <linux/ptrace.h>
+ * v4.20, 3c88ee194c28 ("x86: ptrace: Add function argument access API"), of
+ * arm64 v5.2, "arm64: ptrace: Add function argument access API".
  */
 #ifndef KS_COMPAT_PTRACE_H
 #define KS_COMPAT_PTRACE_H
 
 #include <linux/ptrace.h>
+#include <linux/version.h>
 #include "../engine/hook.h"
+
+#if defined(CONFIG_X86_64) && LINUX_VERSION_CODE < KERNEL_VERSION(4, 20, 0)
+static __always_inline unsigned long ks_regs_argument(const struct pt_regs *regs, unsigned int n)
+{
+	const unsigned long arg[] = { regs->di, regs->si, regs->dx, regs->cx };
+
+	return arg[n];
+}
+
+#elif defined(CONFIG_ARM64) && LINUX_VERSION_CODE < KERNEL_VERSION(5, 2, 0)
+#define ks_regs_argument(from, n)	((from)->regs[n])
+#else
+#define ks_regs_argument(from, n)	regs_get_kernel_argument(from, n)
+#endif
 
 static __always_inline void ks_ptrace_call(struct ks_call *call, struct pt_regs *regs)
 {
-	call->arg[0] = regs_get_kernel_argument(regs, 0);
-	call->arg[1] = regs_get_kernel_argument(regs, 1);
-	call->arg[2] = regs_get_kernel_argument(regs, 2);
-	call->arg[3] = regs_get_kernel_argument(regs, 3);
+	call->arg[0] = ks_regs_argument(regs, 0);
+	call->arg[1] = ks_regs_argument(regs, 1);
+	call->arg[2] = ks_regs_argument(regs, 2);
+	call->arg[3] = ks_regs_argument(regs, 3);
 }
 
 #endif /* KS_COMPAT_PTRACE_H */

@@ -15,7 +15,7 @@
 
 static inline u64 ks_start_boottime(const struct task_struct *task)
 {
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0)
+#ifdef KS_HAVE_START_BOOTTIME
 	return task->start_boottime;
 #else
 	return task->real_start_time;

@@ -3,7 +3,10 @@
  * System calls: what their functions are called, and how their callers are
  * told apart.
  * v4.17, d5a00528b58c ("syscalls/core, syscalls/x86: Rename struct pt_regs-
- * based sys_*() to __x64_sys_*()").
+ * based sys_*() to __x64_sys_*()"), of arm64 v4.19, 4378a7d4be30 ("arm64:
+ * implement syscall wrappers"): before, without a prefix.
+ * v5.1, b35f549df1d7 ("syscalls: Remove start and number from
+ * syscall_get_arguments() args").
  */
 #ifndef KS_COMPAT_SYSCALL_H
 #define KS_COMPAT_SYSCALL_H
@@ -12,10 +15,18 @@
 #include <linux/sched.h>
 #include <linux/sched/task_stack.h>
 #include <linux/thread_info.h>
+#include <linux/version.h>
+#include <asm/syscall.h>
 #include <asm/unistd.h>
 
 #ifdef CONFIG_X86_64
 #include <asm/unistd_32_ia32.h>
+#endif
+
+#if (defined(CONFIG_X86_64) && LINUX_VERSION_CODE < KERNEL_VERSION(4, 17, 0)) || \
+	(defined(CONFIG_ARM64) && LINUX_VERSION_CODE < KERNEL_VERSION(4, 19, 0))
+#define KS_SYSCALL_PREFIXES	"sys_", "compat_sys_"
+#elif defined(CONFIG_X86_64)
 #define KS_SYSCALL_PREFIXES	"__x64_sys_", "__ia32_sys_", "__ia32_compat_sys_"
 #elif defined(CONFIG_ARM64)
 #define KS_SYSCALL_PREFIXES	"__arm64_sys_", "__arm64_compat_sys_"
@@ -52,6 +63,16 @@ static inline bool ks_syscall_is_compat(void)
 	return in_compat_syscall();
 #else
 	return false;
+#endif
+}
+
+/* As the caller passed them. */
+static inline void ks_syscall_arguments(struct pt_regs *regs, unsigned long arg[6])
+{
+#ifdef KS_HAVE_SYSCALL_ARGUMENTS
+	syscall_get_arguments(current, regs, arg);
+#else
+	syscall_get_arguments(current, regs, 0, 6, arg);
 #endif
 }
 

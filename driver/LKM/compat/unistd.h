@@ -36,7 +36,7 @@ static inline int ks_current_syscall(unsigned long arg[6])
 {
 	struct pt_regs *regs = task_pt_regs(current);
 
-	syscall_get_arguments(current, regs, arg);
+	ks_syscall_arguments(regs, arg);
 	return syscall_get_nr(current, regs);
 }
 

@@ -230,7 +230,7 @@ int ks_cache_create(void)
 	struct ks_bucket *table;
 
 	buckets = roundup_pow_of_two(clamp(cache_entries, 1024U, 1U << 20) / KS_WAYS);
-	table = vzalloc(array_size(buckets, sizeof(*table)));
+	table = vzalloc(buckets * sizeof(*table));
 	if (!table)
 		return -ENOMEM;
 	for (i = 0; i < buckets; i++) {

@@ -38,6 +38,8 @@ bool ks_process_exited(struct task_struct *task);
  * of session's tree (or no longer any).  -ESRCH.  May sleep.
  */
 u32 ks_process_trees(void);
+/* The leader of process tgid, NULL: there is none.  Under rcu_read_lock(), of any task. */
+struct task_struct *ks_process_find(u32 tgid);
 int ks_process_follow(u32 tgid, u32 session);
 void ks_process_unfollow(u32 session);
 

@@ -2,7 +2,6 @@
 /*
  * The context block of every record, and the ancestors: who did it.
  */
-#include <linux/audit.h>
 #include <linux/cred.h>
 #include <linux/nsproxy.h>
 #include <linux/pid.h>
@@ -13,6 +12,7 @@
 #include <linux/utsname.h>
 #include <asm/word-at-a-time.h>
 #include <net/net_namespace.h>
+#include "../compat/audit.h"
 #include "../compat/capability.h"
 #include "../compat/cgroup.h"
 #include "../compat/mnt_namespace.h"

@@ -161,13 +161,20 @@ u32 ks_process_trees(void)
 	return known.trees;
 }
 
+struct task_struct *ks_process_find(u32 tgid)
+{
+	struct task_struct *task = pid_task(find_pid_ns(tgid, &init_pid_ns), PIDTYPE_PID);
+
+	return task && thread_group_leader(task) ? task : NULL;
+}
+
 int ks_process_follow(u32 tgid, u32 session)
 {
 	struct task_struct *leader;
 	int err = -ESRCH;
 
 	rcu_read_lock();
-	leader = pid_task(find_pid_ns(tgid, &init_pid_ns), PIDTYPE_TGID);
+	leader = ks_process_find(tgid);
 	if (leader) {
 		process_add(leader);
 		if (ks_cache_follow(tgid, session))

@@ -4,8 +4,8 @@
  */
 #include <linux/mm.h>
 #include <linux/string.h>
-#include <linux/uaccess.h>
 #include <asm/word-at-a-time.h>
+#include "../compat/uaccess.h"
 #include "../compat/unaligned.h"
 #include "context.h"
 

@@ -6,10 +6,10 @@
 #include <linux/miscdevice.h>
 #include <linux/mm.h>
 #include <linux/module.h>
-#include <linux/poll.h>
 #include <linux/sched/signal.h>
-#include <linux/uaccess.h>
 #include "../compat/fs.h"
+#include "../compat/poll.h"
+#include "../compat/uaccess.h"
 #include "device.h"
 #include "session.h"
 
@@ -182,7 +182,7 @@ static const struct file_operations device_operations = {
 	.poll		= device_poll,
 	.read		= device_read,
 	.unlocked_ioctl	= ks_ioctl,
-	.compat_ioctl	= compat_ptr_ioctl,
+	.compat_ioctl	= ks_compat_ptr_ioctl,
 	.llseek		= ks_no_llseek,
 };
 

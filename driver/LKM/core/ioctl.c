@@ -6,10 +6,8 @@
 #include <linux/cpumask.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/pid.h>
-#include <linux/pid_namespace.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
+#include "../compat/uaccess.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "device.h"
@@ -59,7 +57,8 @@ static long ioctl_info(struct ks_session *session, void __user *argument)
 	info.ring_max = ks_session_ring_max();
 	info.cache_bytes = ks_process_cache_bytes();
 	info.cache_misses = ks_process_cache_misses();
-	strscpy_pad((char *)info.version, KSONDE_VERSION, sizeof(info.version));
+	memset(info.version, 0, sizeof(info.version));
+	strscpy((char *)info.version, KSONDE_VERSION, sizeof(info.version));
 	return ioctl_out(argument, &info, sizeof(info));
 }
 
@@ -147,12 +146,10 @@ static long ioctl_set_events(struct ks_session *session, void __user *argument)
 
 static bool ioctl_process_is(u32 tgid)
 {
-	struct task_struct *task;
 	bool is;
 
 	rcu_read_lock();
-	task = pid_task(find_pid_ns(tgid, &init_pid_ns), PIDTYPE_TGID);
-	is = !!task;
+	is = ks_process_find(tgid);
 	rcu_read_unlock();
 	return is;
 }

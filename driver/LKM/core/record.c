@@ -40,6 +40,27 @@ static noinline void record_drop(u32 event, u32 sessions)
 	}
 }
 
+/* In steps of 64 bytes: memset() costs a third more where it knows nothing of the size. */
+static __always_inline void zero(void *data, u32 size)
+{
+	u64 *to = data, *end = to + DIV_ROUND_UP(size, 64) * 8;
+	u64 nothing = 0;
+
+	/* Else the compiler makes a call of memset() of it. */
+	OPTIMIZER_HIDE_VAR(nothing);
+	do {
+		to[0] = nothing;
+		to[1] = nothing;
+		to[2] = nothing;
+		to[3] = nothing;
+		to[4] = nothing;
+		to[5] = nothing;
+		to[6] = nothing;
+		to[7] = nothing;
+		to += 8;
+	} while (to < end);
+}
+
 static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
 {
 	struct ks_slots *slots = this_cpu_ptr(&ks_slots);
@@ -58,8 +79,8 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 	record->sessions = sessions;
 	record->slot = slot;
 	record->end = size;
-	/* In whole steps of memset(): there is room behind. */
-	memset(record->data, 0, ALIGN(size, 64));
+	/* There is room behind. */
+	zero(record->data, size);
 	header = (void *)record->data;
 	header->event = id;
 	header->cpu = smp_processor_id();

@@ -11,8 +11,8 @@
 #include <linux/module.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
-#include <linux/rcupdate.h>
 #include <linux/slab.h>
+#include "../compat/rcupdate.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "record.h"
@@ -249,7 +249,7 @@ void ks_session_stop(struct ks_session *session)
 	ks_state_tell(session, KS_STATE_STOPPED);
 	session_publish(session, NULL);
 	/* Probes run with preemption off: none that saw the session is left. */
-	synchronize_rcu();
+	ks_synchronize_probes();
 	for_each_possible_cpu(cpu)
 		ks_session_cpu_quiesce(session->cpus[cpu]);
 	ks_deliver_gaps(session);

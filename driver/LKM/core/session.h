@@ -8,7 +8,6 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
-#include <linux/poll.h>
 #include <linux/wait.h>
 #include <asm/local64.h>
 #include "../engine/hook.h"

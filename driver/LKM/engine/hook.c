@@ -4,9 +4,9 @@
  */
 #include <linux/module.h>
 #include <linux/mutex.h>
-#include <linux/rcupdate.h>
 #include <linux/string.h>
 #include <linux/tracepoint.h>
+#include "../compat/rcupdate.h"
 #include "../core/schema.h"
 #include "hook.h"
 #include "mechanism.h"
@@ -156,7 +156,7 @@ void ks_engine_disarm(u64 events)
 	}
 	/* Once for all: every handler that was running ends. */
 	tracepoint_synchronize_unregister();
-	synchronize_rcu();
+	ks_synchronize_probes();
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		hook = ks_hooks[i];
 		if (gone[i]) {

@@ -32,7 +32,7 @@ struct ks_syscall {
 /* A candidate.  Handlers run with preemption off and must not sleep. */
 struct ks_point {
 	u32 mechanism;		/* enum ksonde_mechanism */
-	const char *target;	/* tracepoint, function, or system calls "a b c" */
+	const char *target;	/* tracepoint, function, or functions or system calls "a b c" */
 	union {
 		/* TRACEPOINT: the kernel's own prototype behind a void *hook */
 		void *probe;
@@ -57,8 +57,8 @@ struct ks_point {
 	{ .mechanism = KSONDE_MECH_FTRACE, .target = function, .entry = fn }
 #define KS_KPROBE(function, fn) \
 	{ .mechanism = KSONDE_MECH_KPROBE, .target = function, .entry = fn }
-#define KS_KRETPROBE(function, on_enter, on_leave, size) \
-	{ .mechanism = KSONDE_MECH_KRETPROBE, .target = function, \
+#define KS_KRETPROBE(functions, on_enter, on_leave, size) \
+	{ .mechanism = KSONDE_MECH_KRETPROBE, .target = functions, \
 	  .call = { on_enter, on_leave, size } }
 #define KS_SYSCALL(names, fn) \
 	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, .exit = fn }

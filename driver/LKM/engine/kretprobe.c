@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A kretprobe on one function: its arguments at the entry, its result at the
- * return.  Calls that block hold an instance each; those without one are
- * counted as missed.
+ * Kretprobes on a function, or on several that do the same for different
+ * callers: the arguments at the entry, the result at the return.  Calls that
+ * block hold an instance each; those without one are counted as missed.
  *
  * Where it can be, the entry is a bare ftrace_ops that calls the kretprobe's
  * own entry: the kprobe in between stays disabled and costs nothing.
@@ -10,19 +10,29 @@
 #include <linux/cpumask.h>
 #include <linux/kprobes.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include "../compat/ftrace.h"
 #include "../compat/kprobes.h"
 #include "../compat/ptrace.h"
+#include "../compat/rcupdate.h"
 #include "mechanism.h"
 
 /* Calls that may be under way at once. */
 #define KS_KRETPROBE_INSTANCES	512
+#define KS_KRETPROBES		4
 
 struct ks_kretprobe {
-	struct ks_attachment attachment;
 	struct kretprobe probe;
 	struct ftrace_ops ops;
 	bool by_ftrace;
+	struct ks_attachment *attachment;
+	char symbol[64];
+};
+
+struct ks_kretprobes {
+	struct ks_attachment attachment;
+	unsigned int count;
+	struct ks_kretprobe probes[KS_KRETPROBES];
 };
 
 static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
@@ -37,7 +47,7 @@ static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *
 
 	if (!probe)
 		return 1;
-	attachment = &container_of(probe, struct ks_kretprobe, probe)->attachment;
+	attachment = container_of(probe, struct ks_kretprobe, probe)->attachment;
 	hook = attachment->hook;
 	token = ks_hook_enter(hook);
 	ks_ptrace_call(&call, regs);
@@ -58,7 +68,7 @@ static int kretprobe_leave(struct kretprobe_instance *instance, struct pt_regs *
 
 	if (!probe)
 		return 0;
-	attachment = &container_of(probe, struct ks_kretprobe, probe)->attachment;
+	attachment = container_of(probe, struct ks_kretprobe, probe)->attachment;
 	hook = attachment->hook;
 	token = ks_hook_reenter(hook);
 	attachment->point->call.leave(hook, regs_return_value(regs), instance->data);
@@ -108,52 +118,101 @@ static int kretprobe_register(struct ks_kretprobe *krp)
 	return err;
 }
 
-static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
-			    struct ks_attachment **attachment)
+static int kretprobe_add(struct ks_kretprobes *kr, const char *name, size_t length)
 {
+	const struct ks_point *point = kr->attachment.point;
 	struct ks_kretprobe *krp;
 	int err;
 
-	krp = kzalloc(sizeof(*krp), GFP_KERNEL);
-	if (!krp)
-		return -ENOMEM;
-	krp->attachment.hook = hook;
-	krp->attachment.point = point;
-	krp->probe.kp.symbol_name = point->target;
+	if (kr->count == KS_KRETPROBES)
+		return -ENOSPC;
+	krp = &kr->probes[kr->count];
+	memset(krp, 0, sizeof(*krp));
+	krp->attachment = &kr->attachment;
+	scnprintf(krp->symbol, sizeof(krp->symbol), "%.*s", (int)length, name);
+	krp->probe.kp.symbol_name = krp->symbol;
 	krp->probe.entry_handler = kretprobe_enter;
 	krp->probe.handler = kretprobe_leave;
 	krp->probe.data_size = point->call.data_size;
 	krp->probe.maxactive = max(KS_KRETPROBE_INSTANCES, 4 * (int)num_possible_cpus());
 	err = kretprobe_register(krp);
-	if (err) {
-		kfree(krp);
-		return err;
+	if (!err)
+		kr->count++;
+	/* Before v5.12 that is also what a function that there is not gives. */
+	return err == -EINVAL && !ks_symbol(krp->symbol) ? -ENOENT : err;
+}
+
+/* Those of the functions that there are; -ENOENT: none of them. */
+static int kretprobe_add_all(struct ks_kretprobes *kr, const char *names)
+{
+	size_t length;
+	int err;
+
+	for (; *names; names += length + strspn(names + length, " ")) {
+		length = strcspn(names, " ");
+		err = kretprobe_add(kr, names, length);
+		if (err && err != -ENOENT)
+			return err;
 	}
-	*attachment = &krp->attachment;
-	return 0;
+	return kr->count ? 0 : -ENOENT;
 }
 
 static void kretprobe_detach(struct ks_attachment *attachment)
 {
-	struct ks_kretprobe *krp = container_of(attachment, struct ks_kretprobe, attachment);
+	struct ks_kretprobes *kr = container_of(attachment, struct ks_kretprobes, attachment);
+	struct kretprobe *probes[KS_KRETPROBES];
+	struct ks_kretprobe *krp;
+	unsigned int i;
 
-	if (krp->by_ftrace) {
-		unregister_ftrace_function(&krp->ops);
-		ks_ftrace_free_filter(&krp->ops);
+	for (i = 0; i < kr->count; i++) {
+		krp = &kr->probes[i];
+		probes[i] = &krp->probe;
+		if (krp->by_ftrace) {
+			unregister_ftrace_function(&krp->ops);
+			ks_ftrace_free_filter(&krp->ops);
+		}
 	}
-	unregister_kretprobe(&krp->probe);
+	if (kr->count)
+		unregister_kretprobes(probes, kr->count);
+}
+
+static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
+			    struct ks_attachment **attachment)
+{
+	struct ks_kretprobes *kr;
+	int err;
+
+	kr = kzalloc(sizeof(*kr), GFP_KERNEL);
+	if (!kr)
+		return -ENOMEM;
+	kr->attachment.hook = hook;
+	kr->attachment.point = point;
+	err = kretprobe_add_all(kr, point->target);
+	if (err) {
+		kretprobe_detach(&kr->attachment);
+		ks_synchronize_probes();
+		kfree(kr);
+		return err;
+	}
+	*attachment = &kr->attachment;
+	return 0;
 }
 
 static void kretprobe_free(struct ks_attachment *attachment)
 {
-	kfree(container_of(attachment, struct ks_kretprobe, attachment));
+	kfree(container_of(attachment, struct ks_kretprobes, attachment));
 }
 
 static u64 kretprobe_missed(const struct ks_attachment *attachment)
 {
-	const struct ks_kretprobe *krp = container_of(attachment, struct ks_kretprobe, attachment);
+	const struct ks_kretprobes *kr = container_of(attachment, struct ks_kretprobes,
+						      attachment);
+	u64 missed = 0;
+	unsigned int i;
 
-	return krp->probe.nmissed + krp->probe.kp.nmissed;
+	for (i = 0; i < kr->count; i++)
+		missed += kr->probes[i].probe.nmissed + kr->probes[i].probe.kp.nmissed;
+	return missed;
 }
 
 const struct ks_mechanism ks_mech_kretprobe = {

@@ -9,6 +9,7 @@
 #include <linux/string.h>
 #include <asm/syscall.h>
 #include "../compat/kprobes.h"
+#include "../compat/rcupdate.h"
 #include "../compat/syscall.h"
 #include "mechanism.h"
 
@@ -32,7 +33,7 @@ void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs, long r
 {
 	call->nr = syscall_get_nr(current, (struct pt_regs *)regs);
 	call->compat = ks_syscall_is_compat();
-	syscall_get_arguments(current, (struct pt_regs *)regs, call->arg);
+	ks_syscall_arguments((struct pt_regs *)regs, call->arg);
 	call->ret = ret;
 }
 
@@ -136,7 +137,7 @@ static int syscall_attach(struct ks_hook *hook, const struct ks_point *point,
 	err = syscall_attach_all(sp, point->target);
 	if (err) {
 		syscall_detach(&sp->attachment);
-		synchronize_rcu();
+		ks_synchronize_probes();
 		kfree(sp);
 		return err;
 	}

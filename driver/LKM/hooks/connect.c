@@ -29,13 +29,20 @@ struct connecting {
 	} address;
 };
 
+/* Its own function: what the others need few registers for stays cheap. */
+static noinline bool begin_unix(struct connecting *data, const void *address)
+{
+	memcpy(&data->address.un, address, data->length);
+	return true;
+}
+
 static __always_inline bool begin(struct connecting *data, struct socket *socket,
 				  const void *address, int length)
 {
 	if (!socket || length < (int)sizeof(sa_family_t))
 		return false;
 	data->socket = socket;
-	data->length = min_t(u32, length, sizeof(data->address));
+	data->length = min_t(u32, length, sizeof(data->address.un));
 	data->address.family = *(const sa_family_t *)address;
 	/* What lies beyond length is there, in the caller's sockaddr_storage. */
 	switch (data->address.family) {
@@ -46,19 +53,16 @@ static __always_inline bool begin(struct connecting *data, struct socket *socket
 		data->address.in6 = *(const struct sockaddr_in6 *)address;
 		return true;
 	case AF_UNIX:
-		memcpy(&data->address.un, address, data->length);
-		return true;
+		return begin_unix(data, address);
 	}
 	return false;
 }
 
 /* Only such a call can return while the connection is under way. */
-static __always_inline bool may_be_early(const struct file *file, unsigned long flags,
-					 const struct sock *sk)
+static __always_inline bool may_be_early(unsigned long flags, const struct sock *sk)
 {
 	return sk && sk->sk_protocol == IPPROTO_TCP &&
-	       ((file->f_flags | flags) & O_NONBLOCK ||
-		READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT);
+	       (flags & O_NONBLOCK || READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT);
 }
 
 static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
@@ -72,8 +76,24 @@ static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 	if (!begin(connecting, ks_sock_from_file(file), (const void *)call->arg[1],
 		   call->arg[2]))
 		return false;
-	connecting->expected = may_be_early(file, call->arg[3], connecting->socket->sk) &&
+	connecting->expected = may_be_early(file->f_flags | call->arg[3], connecting->socket->sk) &&
 			       ks_outcome_expect(connecting->socket->sk);
+	return true;
+}
+
+static bool enter_protocol(struct ks_hook *hook, const struct ks_call *call, void *data)
+{
+	struct socket *socket = (struct socket *)call->arg[0];
+	struct connecting *connecting = data;
+
+	/* Without a file it is the kernel that connects. */
+	if (!ks_is_wanted(connect) || !socket->file)
+		return false;
+	connecting->asked_only = false;
+	if (!begin(connecting, socket, (const void *)call->arg[1], call->arg[2]))
+		return false;
+	connecting->expected = may_be_early(call->arg[3], socket->sk) &&
+			       ks_outcome_expect(socket->sk);
 	return true;
 }
 
@@ -112,26 +132,25 @@ static void put_remote(struct ks_record *record, struct ks_event_connect *e,
 		ks_absent(record, connect, scope_id);
 }
 
+/* A datagram socket of IPv6 that was given an IPv4 address: it has a mapped one now. */
+static noinline bool local_mapped(struct ks_event_connect *e, const struct sock *sk)
+{
+	struct in6_addr own;
+
+	if (!ks_socket_local(sk, &e->local_port, own.s6_addr) || !ipv6_addr_v4mapped(&own)) {
+		e->local_port = 0;
+		return false;
+	}
+	memcpy(e->local_address, &own.s6_addr32[3], sizeof(own.s6_addr32[3]));
+	return true;
+}
+
 /* The socket may be of another family than the address. */
 static bool local_end(struct ks_event_connect *e, const struct sock *sk)
 {
-	struct in6_addr own = {};
-	u16 port;
-
-	if (!ks_socket_local(sk, &port, own.s6_addr))
-		return false;
-	if (e->family == AF_INET && sk->sk_family == AF_INET6) {
-		/* A datagram socket: it has a mapped address now. */
-		if (!ipv6_addr_v4mapped(&own))
-			return false;
-		memcpy(e->local_address, &own.s6_addr32[3], sizeof(own.s6_addr32[3]));
-	} else if (e->family == sk->sk_family) {
-		memcpy(e->local_address, &own, sizeof(own));
-	} else {
-		return false;
-	}
-	e->local_port = port;
-	return true;
+	if (likely(e->family == sk->sk_family))
+		return ks_socket_local(sk, &e->local_port, e->local_address);
+	return e->family == AF_INET && sk->sk_family == AF_INET6 && local_mapped(e, sk);
 }
 
 static void put_local(struct ks_record *record, struct ks_event_connect *e,
@@ -160,9 +179,12 @@ static void put_path(struct ks_record *record, struct ks_event_connect *e,
 	ks_record_string(record, &e->path, path, *path ? strnlen(path, length) : length);
 }
 
-/* Without a result where only the entry is seen.  NULL: not wanted of this task. */
+/* No call returns this: only its entry is seen. */
+#define NO_RESULT	INT_MIN
+
+/* NULL: not wanted of this task. */
 static struct ks_record *record_connect(struct ks_hook *hook,
-					const struct connecting *connecting, const int *result)
+					const struct connecting *connecting, int result)
 {
 	struct ks_event_connect *e;
 	struct ks_record *record;
@@ -178,10 +200,10 @@ static struct ks_record *record_connect(struct ks_hook *hook,
 		e->protocol = connecting->socket->sk->sk_protocol;
 	else
 		ks_absent(record, connect, protocol);
-	if (result) {
+	if (result != NO_RESULT) {
 		/* A signal came; user space sees this or the call again. */
-		e->result = *result == -ERESTARTSYS ? -EINTR : *result;
-		e->in_progress = *result == -EINPROGRESS || *result == -EALREADY;
+		e->result = result == -ERESTARTSYS ? -EINTR : result;
+		e->in_progress = result == -EINPROGRESS || result == -EALREADY;
 	} else {
 		ks_absent(record, connect, result);
 		ks_absent(record, connect, in_progress);
@@ -199,15 +221,14 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	const struct sock *sk = connecting->socket->sk;
 	struct ks_pending *decided = NULL;
 	struct ks_record *record;
-	const int result = ret;
 
-	record = record_connect(hook, connecting, &result);
+	record = record_connect(hook, connecting, ret);
 	if (connecting->expected) {
-		if (record && result == -EINPROGRESS)
+		if (record && ret == -EINPROGRESS)
 			decided = ks_outcome_await(sk, record);
 		else
 			ks_outcome_forget(sk);
-	} else if (result == -EINPROGRESS && !connecting->asked_only) {
+	} else if (ret == -EINPROGRESS && !connecting->asked_only) {
 		ks_outcome_missed();
 	}
 	if (record)
@@ -222,18 +243,22 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 	struct ks_record *record = NULL;
 
 	if (enter_lsm(hook, call, &connecting))
-		record = record_connect(hook, &connecting, NULL);
+		record = record_connect(hook, &connecting, NO_RESULT);
 	if (record)
 		ks_record_commit(record);
 }
 
 /*
- * The second point sees the same addresses, but its result is only whether
- * the LSMs refused, and the local end is not yet known; the third one is for
- * kernels whose kprobes cannot be where ftrace is.
+ * The second point is for kernels before v5.5: what the LSMs refused does not
+ * come there.  The third one sees the same addresses, but its result is only
+ * whether the LSMs refused, and the local end is not yet known; the last one is
+ * for kernels whose kprobes cannot be where ftrace is.
  */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
+	KS_KRETPROBE("inet_stream_connect inet_dgram_connect "
+		     "unix_stream_connect unix_dgram_connect",
+		     enter_protocol, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),
 	KS_FTRACE("security_socket_connect", asked),
 	{}

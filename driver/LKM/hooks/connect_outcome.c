@@ -225,17 +225,32 @@ static void decide(const struct sock *sk, int state)
 		ks_outcome_record(pending);
 }
 
+static __always_inline bool left_syn_sent(int oldstate, int newstate)
+{
+	return (oldstate == TCP_SYN_SENT || oldstate == TCP_SYN_RECV) &&
+	       newstate != TCP_SYN_RECV && unlikely(atomic_read(&pending_count));
+}
+
 static void set_state(void *data, const struct sock *sk, const int oldstate, const int newstate)
 {
 	struct ks_hook *hook = data;
 	u64 token;
 
-	if ((oldstate != TCP_SYN_SENT && oldstate != TCP_SYN_RECV) ||
-	    newstate == TCP_SYN_RECV || likely(!atomic_read(&pending_count)))
+	if (!left_syn_sent(oldstate, newstate))
 		return;
 	token = ks_hook_enter(hook);
 	decide(sk, newstate);
 	ks_hook_leave(hook, token);
+}
+
+/* The socket still has the old state. */
+static void state_is_set(struct ks_hook *hook, const struct ks_call *call)
+{
+	const struct sock *sk = (const struct sock *)call->arg[0];
+	int newstate = call->arg[1];
+
+	if (left_syn_sent(sk->sk_state, newstate))
+		decide(sk, newstate);
 }
 
 static int prepare(void)
@@ -264,6 +279,9 @@ static void release(void)
 
 static const struct ks_point points[] = {
 	KS_TRACEPOINT("inet_sock_set_state", set_state),
+	/* For kernels before v4.16. */
+	KS_FTRACE("tcp_set_state", state_is_set),
+	KS_KPROBE("tcp_set_state", state_is_set),
 	{}
 };
 

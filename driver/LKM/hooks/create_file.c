@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include "../compat/fs_struct.h"
 #include "../compat/namei.h"
+#include "../compat/posix_acl.h"
 #include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
@@ -101,9 +102,7 @@ static void put_socket(struct ks_record *record, struct ks_event_create_file *e)
  */
 static u32 effective_mode(const struct inode *dir, umode_t mode)
 {
-	if (IS_POSIXACL(dir) && is_uncached_acl(READ_ONCE(dir->i_default_acl)))
-		mode &= ~current_umask();
-	else if (IS_POSIXACL(dir) && !READ_ONCE(dir->i_default_acl))
+	if (IS_POSIXACL(dir) && !ks_default_acl_is_known(dir))
 		mode &= ~current_umask();
 	return mode;
 }

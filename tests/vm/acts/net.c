@@ -236,6 +236,17 @@ void step_unix(char *value)
 	connect_and_say("unix", make(AF_UNIX, SOCK_STREAM, 0), &un, length);
 }
 
+/* length: an abstract name whose address is said to have that many bytes. */
+void step_longunix(char *value)
+{
+	struct sockaddr_storage storage;
+
+	memset(&storage, 'L', sizeof(storage));
+	storage.ss_family = AF_UNIX;
+	((struct sockaddr_un *)&storage)->sun_path[0] = 0;
+	connect_and_say("longunix", make(AF_UNIX, SOCK_STREAM, 0), &storage, take_number(&value));
+}
+
 void step_abstract(char *value)
 {
 	struct sockaddr_un un;

@@ -14,10 +14,9 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include "ksonde.h"
 #include "smoke.h"
 
-static struct ksonde_info info = { .size = sizeof(info) };
+struct ksonde_info info = { .size = sizeof(info) };
 static char *schema;
 
 static void system_up(void)
@@ -67,32 +66,54 @@ static void describe(int device)
 	say_bytes("schema", schema, ask.needed);
 }
 
-static void session_start(int device, uint64_t bytes, const char *what)
+/* All but the stream's own, which come unasked. */
+void events_all(struct ksonde_events *events)
 {
-	struct ksonde_events events = { .size = sizeof(events) };
-	struct ksonde_ring_setup ring = { .size = sizeof(ring), .bytes = bytes };
 	const char *at = schema;
-	uint64_t began;
 	int id;
 
+	memset(events, 0, sizeof(*events));
+	events->size = sizeof(*events);
 	while ((at = strstr(at, "{\"id\":"))) {
 		at += 6;
 		id = atoi(at);
-		/* The stream's own records come unasked. */
 		if (id > 0 && id < 900)
-			events.mask[id / 64] |= 1ULL << id % 64;
+			events->mask[id / 64] |= 1ULL << id % 64;
 	}
+}
+
+static void session_prepare(int device, uint64_t bytes)
+{
+	struct ksonde_ring_setup ring = { .size = sizeof(ring), .bytes = bytes };
+	struct ksonde_events events;
+
+	events_all(&events);
 	if (ioctl(device, KSONDE_IOC_SET_EVENTS, &events))
 		die("SET_EVENTS");
 	if (ioctl(device, KSONDE_IOC_SET_RING, &ring))
 		die("SET_RING");
+}
+
+int session_prepared(uint64_t bytes)
+{
+	int device = session_open();
+
+	session_prepare(device, bytes);
+	return device;
+}
+
+static void session_start(int device, uint64_t bytes, const char *what)
+{
+	uint64_t began;
+
+	session_prepare(device, bytes);
 	began = now_ns();
 	if (ioctl(device, KSONDE_IOC_START, 0))
 		die("START");
 	say("time %s %llu", what, (unsigned long long)(now_ns() - began));
 }
 
-static void session_hooks(int device)
+void session_hooks(int device)
 {
 	struct ksonde_hook_info hook;
 	unsigned int i;
@@ -235,6 +256,20 @@ static void under_load(void)
 	}
 }
 
+/* What the loaded module takes of the kernel's memory. */
+static long module_bytes(void)
+{
+	FILE *file = fopen("/sys/module/ksonde/coresize", "re");
+	long bytes = -1;
+
+	if (file) {
+		if (fscanf(file, "%ld", &bytes) != 1)
+			bytes = -1;
+		fclose(file);
+	}
+	return bytes;
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t began;
@@ -246,9 +281,11 @@ int main(int argc, char **argv)
 	system_up();
 	say("begin");
 	acts_prepare();
+	debug_prepare();
 	began = now_ns();
 	err = load_module("/ksonde.ko", "");
-	say("load {\"errno\": %ld, \"ns\": %llu}", -err, (unsigned long long)(now_ns() - began));
+	say("load {\"errno\": %ld, \"ns\": %llu, \"bytes\": %ld}", -err, (unsigned long long)(now_ns() - began),
+	    module_bytes());
 	if (!err) {
 		device = session_open();
 		describe(device);
@@ -258,9 +295,11 @@ int main(int argc, char **argv)
 		say("time disarm %llu", (unsigned long long)(now_ns() - began));
 		session_lost();
 		under_load();
+		debug_faults();
 		began = now_ns();
 		err = syscall(SYS_delete_module, "ksonde", O_NONBLOCK) ? errno : 0;
 		say("unload {\"errno\": %ld, \"ns\": %llu}", err, (unsigned long long)(now_ns() - began));
+		debug_leaks();
 	}
 	say("end");
 	sync();

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "ksonde.h"
 
 #define ACTED	"/tmp/acted"	/* a copy of this program */
 #define SUID	"/tmp/suid"	/* a copy that is set-user-ID root */
@@ -32,5 +33,16 @@ int acted(int argc, char **argv);
 /* So many processes that end at once. */
 void acts_forks(unsigned int count);
 long load_module(const char *file, const char *parameters);
+
+/* main.c: what INFO said; sessions that want all events. */
+extern struct ksonde_info info;
+void events_all(struct ksonde_events *events);
+int session_prepared(uint64_t bytes);
+void session_hooks(int device);
+
+/* debug.c: nothing where the kernel cannot. */
+void debug_prepare(void);
+void debug_faults(void);
+void debug_leaks(void);
 
 #endif /* SMOKE_H */

@@ -8,6 +8,7 @@ sources are not touched.
 from __future__ import annotations
 
 import functools
+import re
 import subprocess
 import tempfile
 import time
@@ -43,7 +44,8 @@ def mirror(suite: str) -> str:
 
 def _problem(said: bytes) -> str:
     lines = [line for line in said.decode(errors="replace").splitlines() if line.startswith("E: ")]
-    return first_line("\n".join(lines), "failed").removeprefix("E: ")
+    # Whatever is said of it: a mirror is this machine's affair.
+    return re.sub(r"https?://\S*/|\s*\[IP: [^]]*\]", "", first_line("\n".join(lines), "E: failed")[3:])
 
 
 class Suite:
@@ -60,11 +62,17 @@ class Suite:
 
     def depends(self, package: str) -> list[str]:
         """Return what a package depends on, first choices only."""
+        needed = self._field(package, "Depends")
+        return [part.split()[0].split(":")[0] for part in needed.split(",") if part.strip()]
+
+    def version(self, package: str) -> str:
+        """Return the version of a package that is offered, "" when there is no such package."""
+        return self._field(package, "Version")
+
+    def _field(self, package: str, name: str) -> str:
         shown = self._apt("apt-cache", "show", "--no-all-versions", package) or ""
-        for line in shown.splitlines():
-            if line.startswith("Depends:"):
-                return [part.split()[0].split(":")[0] for part in line[8:].split(",") if part.strip()]
-        return []
+        found = (line[len(name) + 1 :] for line in shown.splitlines() if line.startswith(f"{name}:"))
+        return next(found, "").strip()
 
     def unpack(self, packages: list[str], root: Path) -> None:
         """Download packages and unpack them below root."""

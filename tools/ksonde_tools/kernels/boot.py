@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import selectors
 import shutil
 import subprocess
@@ -11,11 +12,11 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from ksonde_tools.common import ToolError
 from ksonde_tools.initramfs import _Archive as Archive
 from ksonde_tools.kernel import _unpack_image
 
 from .build import Built
+from .need import need
 from .rows import Row
 
 #: By architecture: QEMU's program and words, the console, and the package that brings QEMU.
@@ -35,6 +36,9 @@ _MACHINES = {
     ),
 }
 _WORDS = "loglevel=6 printk.devkmsg=on panic_on_warn=1 oops=panic panic=-1 rdinit=/init"
+_OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi")
+#: Where the PVH entry is: QEMU starts an ELF file by it, and none without.
+_PVH = re.compile(rb"\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0")
 
 
 @dataclass
@@ -47,31 +51,48 @@ class Boot:
     why: str = ""
 
 
-def boot(row: Row, image: Path, built: Built, log: Path, timeout: float) -> Boot:
+def boot(row: Row, image: Path, built: Built, log: Path) -> Boot:
     """Boot, wait until the guest has said "end" and is gone, or is out of time."""
     program, words, console, package = _MACHINES[row.arch]
-    if shutil.which(program) is None:
-        raise ToolError(f"there is no {program}", f"apt-get install {package}")
+    need(package, shutil.which(program) is not None)
+    if row.arch == "riscv64":
+        need("opensbi", _OPENSBI.exists())
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="ksonde-smoke-") as folder:
         initrd = Path(folder) / "initrd"
         initrd.write_bytes(_archive(built))
         kernel = Path(folder) / "kernel"
-        kernel.write_bytes(_unpack_image(image.read_bytes()) if row.arch == "amd64" else image.read_bytes())
-        command = [program, *words, "-accel", "tcg,thread=multi", "-smp", "2", "-m", "1G", "-nodefaults"]
+        kernel.write_bytes(_bootable(image.read_bytes()) if row.arch == "amd64" else image.read_bytes())
+        command = [
+            program,
+            *words,
+            "-accel",
+            "tcg,thread=multi",
+            "-smp",
+            "2",
+            "-m",
+            row.memory,
+            "-nodefaults",
+        ]
         command += ["-no-user-config", "-display", "none", "-nic", "none", "-no-reboot", "-serial", "stdio"]
         command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", f"console={console} {_WORDS}"]
-        said, in_time, code = _listen(command, began + timeout)
+        said, in_time, code = _listen(command, began + row.timeout)
     text = said.decode(errors="replace").replace("\r\n", "\n")
     log.write_text(text)
     result = Boot(text, time.monotonic() - began, "ksonde-smoke: end\n" in text)
     if not in_time:
-        result.why = f"not done within {timeout:g} s"
+        result.why = f"not done within {row.timeout:g} s"
     elif code:
         result.why = f"QEMU ended with {code}: {text.strip().splitlines()[-1] if text.strip() else ''}"
     elif not result.ended:
         result.why = "the machine ended before the test did"
     return result
+
+
+def _bootable(packed: bytes) -> bytes:
+    """Return the ELF file within a bzImage where QEMU can start it: that saves unpacking it in the guest."""
+    unpacked = _unpack_image(packed)
+    return unpacked if _PVH.search(unpacked) else packed
 
 
 def _listen(command: list[str], until: float) -> tuple[bytes, bool, int]:

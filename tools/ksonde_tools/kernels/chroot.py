@@ -12,6 +12,7 @@ from pathlib import Path
 from ksonde_tools.common import ToolError, cache_dir, first_line, lock, say
 
 from .apt import mirror
+from .need import need
 
 _ENTER = """
 root=$1 cache=$2
@@ -41,8 +42,7 @@ def prefix(root: Path) -> tuple[str, ...]:
 def _make(suite: str, packages: tuple[str, ...], root: Path) -> None:
     if os.geteuid() != 0:
         raise ToolError(f"a chroot with Debian {suite} can be made by root only", "run as root")
-    if shutil.which("mmdebstrap") is None:
-        raise ToolError("there is no mmdebstrap", "apt-get install mmdebstrap")
+    need("mmdebstrap", shutil.which("mmdebstrap") is not None)
     say(f"making a chroot with Debian {suite}: {' '.join(packages)}")
     root.parent.mkdir(parents=True, exist_ok=True)
     names = ",".join((*packages, "make", "kmod"))

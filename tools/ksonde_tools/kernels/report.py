@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ksonde_tools.common import ROOT
+from ksonde_tools.common import ROOT, cache_dir
 
-from .rows import ROWS, Row
-from .run import Result, last
+from .rows import KDIR, ROWS
+from .run import Result, last, last_trees, sources
+from .trees import TREES
 
 PATH = ROOT / "docs/kernels.md"
 
+#: Events in one table, at most.
+_COLUMNS = 8
 _HEAD = """\
 <!-- SPDX-License-Identifier: GPL-2.0-only -->
 <!-- Written by tools/kernels; do not edit: change tools/ksonde_tools/kernels/report.py. -->
@@ -22,27 +26,39 @@ the module with that kernel's compiler (in a chroot where its tools need one; al
 as errors), boots it in QEMU with `panic_on_warn=1` and a program that does what ksonde records, and
 compares the records with what the program knows. The column "boot" is ✔ only when all of that went well,
 the kernel's log has no warning, arming and disarming went well while the machine was busy, lost records
-were counted to the last one, and the module could be unloaded.
+were counted to the last one, and the module could be unloaded. The debug kernel (KASAN, KFENCE, lockdep,
+PROVE_RCU, DEBUG_ATOMIC_SLEEP, kmemleak, fault injection) is built by `tools/kernels`, too.
 
-✔ recorded by the first candidate, ◐ degraded: by a later candidate (see below), ✘ failed (see below),
-- not run.
+One JSON file a kernel, with every test, hook, time and bad line of the log, is in `kernels/results` of the
+cache. `tools/kernels run --kdir PATH` does the same for any other kernel tree or headers folder.
 
+✔ recorded by the first candidate, ◐ degraded: by a later candidate, with what hindered the better ones,
+○ armed, but no act of this test is for it, ✘ failed (see below), - not run.
+
+"""
+
+
+_OTHERS = """\
+Of what no mirror offers, `tools/kernels run --only 'tree-*'` builds a kernel that boots (its defaults and
+the options of tools/guest/tree.config) from sources that somebody has put into `trees` of the cache, and
+does the same with it. "compiled" means with `W=1` and warnings as errors, but for those that a compiler newer
+than the kernel has about the kernel's own headers; "booted" that all went well as above.
 """
 
 
 def render() -> str:
     """Return the page."""
     results = {row.name: last(row) for row in ROWS}
-    events: list[str] = []
-    for result in results.values():
-        events += [name for name in (result or {}).get("events", {}) if name not in events]
-    lines = [_HEAD.rstrip("\n"), ""]
-    lines.append("| kernel | version | build | boot | " + " | ".join(events) + " |")
-    lines.append("| " + " | ".join(["---"] * (4 + len(events))) + " |")
-    lines += [_line(row, results[row.name], events) for row in ROWS]
-    lines += ["", "## Times and sizes", "", *_times(results), ""]
-    lines += ["## What is not plain ✔", "", *_remarks(results), ""]
-    lines += _beyond()
+    others = {tree.name: last(tree) for tree in TREES}
+    ran = {name: result for name, result in others.items() if result}
+    trees = {result["row"].removeprefix(KDIR): result for result in last_trees()}
+    lines = [_HEAD.rstrip("\n"), "", *_builds(results), "", *_matrices(results)]
+    lines += ["", "## Older and other kernels", "", _OTHERS, *_others(others), "", *_matrices(ran)]
+    if trees:
+        lines += ["", "## Other trees", "", "Given with `--kdir`.", ""]
+        lines += [*_builds(trees), "", *_matrices(trees)]
+    lines += ["", "## Times and sizes", "", *_times({**results, **ran, **trees}), ""]
+    lines += ["## What is not plain ✔", "", *_remarks({**results, **ran}, trees), ""]
     return "\n".join(lines)
 
 
@@ -50,52 +66,114 @@ def write() -> None:
     PATH.write_text(render())
 
 
-def _line(row: Row, result: Result | None, events: list[str]) -> str:
-    result = result or {}
-    build = "✔" if "build" in result else "✘" if result.get("state") == "failed" else "-"
-    state = result.get("state", "not run")
-    boot = {"passed": "✔", "failed": "✘" if "build" in result else "-"}.get(state, "-")
-    cells = [row.name, result.get("version", "-"), build, boot]
-    cells += [_cell(result.get("events", {}).get(event)) for event in events]
-    return "| " + " | ".join(cells) + " |"
+def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+    return ["| " + " | ".join(cells) + " |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def _builds(results: Mapping[str, Result | None]) -> list[str]:
+    rows = [
+        [name, (result or {}).get("version", "-"), _build(result), _boot(result)]
+        for name, result in results.items()
+    ]
+    return _table(["kernel", "version", "build", "boot"], rows)
+
+
+def _others(results: Mapping[str, Result | None]) -> list[str]:
+    rows = []
+    for tree in TREES:
+        result = results[tree.name] or {}
+        state = "not run"
+        if "build" in result:
+            state = "booted" if result["state"] == "passed" else "compiled"
+        rows.append([tree.name, result.get("version", "-"), tree.origin, result.get("compiler", "-"), state])
+    return _table(["kernel", "version", "whose", "compiler", "outcome"], rows)
+
+
+def _build(result: Result | None) -> str:
+    if result is None:
+        return "-"
+    return "✔" if "build" in result else "✘" if result["state"] == "failed" else "-"
+
+
+def _boot(result: Result | None) -> str:
+    state = result["state"] if result and "build" in result else "not run"
+    return {"passed": "✔", "failed": "✘"}.get(state, "-")
+
+
+def _matrices(results: Mapping[str, Result | None]) -> list[str]:
+    """Return the kernels and their events, in tables that a page holds."""
+    events: list[str] = []
+    for result in results.values():
+        events += [name for name in (result or {}).get("events", {}) if name not in events]
+    lines: list[str] = []
+    tables = max(1, -(-len(events) // _COLUMNS))
+    width = max(1, -(-len(events) // tables))
+    for begin in range(0, len(events), width):
+        some = events[begin : begin + width]
+        rows = [
+            [name, *(_cell((result or {}).get("events", {}).get(event)) for event in some)]
+            for name, result in results.items()
+        ]
+        lines += [*([""] if lines else []), *_table(["kernel", *some], rows)]
+    return lines
 
 
 def _cell(event: dict[str, Any] | None) -> str:
-    if event is None or event["verdict"] == "not run":
+    if event is None:
         return "-"
-    mark = {"ok": "✔", "degraded": "◐", "failed": "✘"}[event["verdict"]]
+    mark = {"ok": "✔", "degraded": "◐", "armed": "○", "failed": "✘"}[event["verdict"]]
     mechanisms = list(dict.fromkeys(name for name in event["mechanisms"] if name != "none"))
-    return f"{mark} {', '.join(mechanisms)}".strip()
+    said = f"{mark} {', '.join(mechanisms)}".strip()
+    if event["verdict"] != "degraded":
+        return said
+    return f"{said}; no {_plain('; no '.join(_hindered(event)))}"
 
 
-def _times(results: dict[str, Result | None]) -> list[str]:
-    lines = [
-        "Emulated CPUs on a machine that does other things, too: to be compared with each other only.",
-        "",
-        "| kernel | compiler | build s | boot, test s | load ms | arm ms | disarm ms | unload ms | .ko KiB |",
-        "| " + " | ".join(["---"] * 9) + " |",
-    ]
+def _hindered(event: dict[str, Any]) -> list[str]:
+    """Return the candidates that came before the one that was taken, each with the reason."""
+    lines = [line for why in event["why"] for line in why.partition(": ")[2].split("; ")]
+    return [line for line in dict.fromkeys(lines) if line and not line.endswith(": taken")]
+
+
+def _times(results: Mapping[str, Result | None]) -> list[str]:
+    head = "kernel; compiler; all s; build s; boot, test s; load ms; arm ms; disarm ms; unload ms; "
+    head += "KiB loaded; KiB with debug info"
+    rows = []
     for name, result in results.items():
         if result is None or "build" not in result:
             continue
         times = result.get("times_ns", {})
-        cells = [name, result["compiler"], str(result["build"]["seconds"])]
-        cells.append(str(result.get("boot", {}).get("seconds", "-")))
-        cells.append(_ms(result.get("load", {}).get("ns")))
-        cells += [_ms(times[key][0] if key in times else None) for key in ("arm", "disarm")]
-        cells.append(_ms(result.get("unload", {}).get("ns")))
-        cells.append(str(result["build"]["size"] // 1024))
-        lines.append("| " + " | ".join(cells) + " |")
-    return lines
+        load = result.get("load", {})
+        rows.append(
+            [
+                name,
+                result["compiler"],
+                str(result["seconds"]),
+                "cached" if result["build"]["cached"] else str(result["build"]["seconds"]),
+                str(result.get("boot", {}).get("seconds", "-")),
+                _ms(load.get("ns")),
+                *(_ms(times[key][0] if key in times else None) for key in ("arm", "disarm")),
+                _ms(result.get("unload", {}).get("ns")),
+                str(load["bytes"] // 1024) if load.get("bytes", -1) >= 0 else "-",
+                str(result["build"]["size"] // 1024),
+            ]
+        )
+    return [
+        "Emulated CPUs on a machine that does other things, too: to be compared with each other only. What",
+        "had been fetched and built before is not in the seconds.",
+        "",
+        *_table(head.split("; "), rows),
+    ]
 
 
 def _ms(ns: int | None) -> str:
     return "-" if ns is None else f"{ns / 1e6:.0f}"
 
 
-def _remarks(results: dict[str, Result | None]) -> list[str]:
+def _remarks(results: Mapping[str, Result | None], trees: Mapping[str, Result]) -> list[str]:
     lines = []
-    for name, result in results.items():
+    rows = {row.name: row for row in (*ROWS, *TREES)}
+    for name, result in [*results.items(), *trees.items()]:
         if result is None:
             lines.append(f"- **{name}**: not run")
             continue
@@ -103,22 +181,29 @@ def _remarks(results: dict[str, Result | None]) -> list[str]:
             lines.append(f"- **{name}**: {result['state']}: {_plain(result['why'])}")
         elif result["state"] == "built":
             lines.append(f"- **{name}**: built, not booted")
-        for event, verdict in result.get("events", {}).items():
-            if verdict["verdict"] == "degraded":
-                lines.append(f"- **{name}**, {event}: {_plain('; '.join(verdict['why']))}")
+        if name in rows and result["sources"] != sources(rows[name]):
+            lines.append(f"- **{name}**: of {result['date']}, with other sources than these")
+        lines += [f"- **{name}**, faults: {line}" for line in _faults(result)]
+        lines += [
+            f"- **{name}**, {event}: {_plain('; '.join(verdict['why']))}"
+            for event, verdict in result.get("events", {}).items()
+            if verdict["verdict"] == "degraded"
+        ]
     return lines or ["Nothing."]
 
 
+def _faults(result: Result) -> Iterator[str]:
+    """Say of each call what came of the allocations that were made to fail in it."""
+    for call, facts in result.get("faults", {}).items():
+        tried, refused = facts["tried"], facts["refused"]
+        if call == "random":
+            yield f"at random: {refused} of {tried} sessions did not start"
+        else:
+            reach = "all of them" if facts["whole"] else "as far as the time went"
+            yield f"{call}: {tried - 1} places that can fail, one by one, {reach}; {refused} calls refused"
+
+
 def _plain(text: str) -> str:
-    return " ".join(text.replace("|", "/").replace("<", "&lt;").split())[:600]
-
-
-def _beyond() -> list[str]:
-    return [
-        "## Not in the matrix",
-        "",
-        "- Kernels older than 5.10 and those of other distributions: untested.",
-        "  `tools/kernels run --kdir PATH` builds for any tree or headers folder.",
-        "- A debug kernel (KASAN, lockdep): not part of this run.",
-        "",
-    ]
+    """Return text that a table's cell holds, and that names no place of this machine."""
+    text = text.replace(f"{cache_dir()}/", "").replace("|", "/").replace("<", "&lt;")
+    return " ".join(text.split())[:600]

@@ -16,17 +16,19 @@ from ksonde.errors import KsondeError
 
 _LINE = re.compile(r"ksonde-smoke: (.*)$", re.MULTILINE)
 _ODD = b'/tmp/made\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
+_CONTEXT = "context"
 _REFUSED, _NO_EXEC, _EACCES, _ENOENT = -111, -8, -13, -2
 
 
 @dataclass
 class Said:
-    """The guest's words: blobs (info, schema, hook, stats, record) and facts (acts, load, lost, unload)."""
+    """The guest's words: blobs (info, schema, hook, stats, record), acts, faults, and other facts."""
 
     blobs: dict[str, list[bytes]] = field(default_factory=dict)
     acts: dict[str, dict[str, Any]] = field(default_factory=dict)
     times: dict[str, list[int]] = field(default_factory=dict)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    faults: dict[str, dict[str, Any]] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
 
@@ -41,13 +43,13 @@ def parse(log: str) -> Said:
             said.blobs.setdefault(word[:-1], []).append(blob)
         elif word in ("info", "schema", "hook", "stats", "record"):
             parts.setdefault(word, []).append(rest)
-        elif word == "act":
+        elif word in ("act", "faults"):
             name, _, facts = rest.partition(" ")
-            said.acts[name] = json.loads(facts)
+            (said.acts if word == "act" else said.faults)[name] = json.loads(facts)
         elif word == "time":
             name, _, ns = rest.partition(" ")
             said.times.setdefault(name, []).append(int(ns))
-        elif word in ("load", "lost", "unload"):
+        elif word in ("load", "lost", "unload", "leaks"):
             said.facts[word] = json.loads(rest)
         elif word in ("note", "died"):
             said.notes.append(f"{word} {rest}" if word == "died" else rest)
@@ -77,14 +79,21 @@ def _text(padded: bytes) -> str:
 
 
 class Checker:
-    """Compares records with acts; `wrong` has what differs, by event, `seen` the events that came."""
+    """Compares records with acts; `wrong` has what differs, by event.
 
-    def __init__(self, said: Said) -> None:
+    `checked` counts the fields that were compared, by event, the context's apart; `tests` has what each
+    test found wrong.  A kernel that checks itself must have said what came of that.
+    """
+
+    def __init__(self, said: Said, *, debug: bool = False) -> None:
         self.said = said
+        self.debug = debug
         self.hooks = hooks(said)
         self.wrong: dict[str, list[str]] = {}
         self.checked: dict[str, int] = {}
+        self.tests: dict[str, list[str]] = {}
         self.records: list[ksonde.Record] = []
+        self._found: list[str] = []
         try:
             schema = ksonde.Schema.parse(said.blobs["schema"][0])
             self.events = {event.id: event.name for event in schema.events.values()}
@@ -97,16 +106,22 @@ class Checker:
         """Check everything that can be."""
         if not self.records:
             return
-        for check in (
+        checks = [
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
             self._modules, self._cred, self._compat, self._lost, self._state,
-        ):  # fmt: skip
+        ]  # fmt: skip
+        if self.debug:
+            checks += [self._faults, self._leaks]
+        for check in checks:
+            name = check.__name__.strip("_")
+            self._found = self.tests[name] = []
             try:
                 check()
-            except KeyError as error:  # noqa: PERF203 - each is on its own
-                self._fail("session_state", f"{check.__name__.strip('_')}: the guest did not say {error}")
+            except (KeyError, IndexError) as error:
+                self._fail("session_state", f"{name}: the guest did not say {error}")
 
     def _fail(self, event: str, why: str) -> None:
+        self._found.append(why)
         self.wrong.setdefault(event, []).append(why)
 
     def _find(self, event: str, what: str, **fields: Any) -> ksonde.Record | None:
@@ -123,7 +138,8 @@ class Checker:
     def _same(self, record: ksonde.Record | None, what: str, **fields: Any) -> None:
         if record is None:
             return
-        self.checked[record.event] = self.checked.get(record.event, 0) + len(fields)
+        if what != _CONTEXT:
+            self.checked[record.event] = self.checked.get(record.event, 0) + len(fields)
         for name, value in fields.items():
             got = getattr(record, name)
             if got != value:
@@ -137,7 +153,7 @@ class Checker:
         facts = self.said.acts["self"]
         for record in self.records:
             if record.id < uapi.LOST and record.tgid == facts["tgid"]:
-                self._same(record, "context", exe="/init", comm="init", uid=0, parent_tgid=0, **facts)
+                self._same(record, _CONTEXT, exe="/init", comm="init", uid=0, parent_tgid=0, **facts)
 
     def _exec(self) -> None:
         me, child = self.said.acts["self"]["tgid"], self.said.acts["exec"]["tgid"]
@@ -239,3 +255,19 @@ class Checker:
             self._fail("session_state", f"the stream's first words are {first[:3]}")
         if uapi.Stats.parse(self.said.blobs["stats"][0]).dropped[0]:
             self._fail("session_state", "records of the acts were dropped")
+
+    def _faults(self) -> None:
+        for call in ("open", "start", "map"):
+            facts = self.said.faults[call]
+            if not facts["refused"] or facts["tried"] < 2:
+                self._fail("session_state", f"faults in {call}: none came through: {facts}")
+        facts = self.said.faults["random"]
+        if facts["signal"] or not 0 < facts["refused"] <= facts["tried"]:
+            self._fail("session_state", f"faults at random: {facts}")
+
+    def _leaks(self) -> None:
+        facts = self.said.facts["leaks"]
+        if facts["errno"] or facts["leaks"]:
+            self._fail("session_state", f"kmemleak: {facts['leaks']} leaks, errno {facts['errno']}")
+        if facts["debug_locks"] != 1:
+            self._fail("session_state", "lockdep has switched itself off")

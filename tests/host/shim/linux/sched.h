@@ -6,6 +6,8 @@
 
 #define TASK_COMM_LEN	16
 
+#define KS_HAVE_START_BOOTTIME
+
 struct task_struct {
 	struct task_struct *group_leader;
 	u64 start_boottime;

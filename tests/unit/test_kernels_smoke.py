@@ -1,0 +1,181 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from ksonde import uapi
+from ksonde_tools.kernels import run, smoke
+from support import build_record, schema_text
+
+INIT: dict[str, Any] = {
+    "tid": 1, "tgid": 1, "parent_tgid": 0, "pgid": 1, "sid": 0, "uid": 0, "euid": 0, "comm": "init",
+    "exe": "/init", "mnt_ns": 11, "pid_ns": 12, "net_ns": 13, "user_ns": 14, "hostname": "smoke",
+}  # fmt: skip
+#: Only what one test looks at; the others are about acts that were not done.
+ACTS: dict[str, Any] = {
+    "self": {
+        "tgid": 1, "mnt_ns": 11, "pid_ns": 12, "net_ns": 13, "user_ns": 14, "hostname": "smoke", "sid": 0,
+        "pgid": 1,
+    },
+    "connect4": {"tgid": 1, "errno": 111, "port": 4242, "socket": 77},
+    "connect6": {"skipped": "no IPv6"},
+    "connect_unix": {"skipped": "no sockets of that kind"},
+}  # fmt: skip
+CONNECT: dict[str, Any] = {
+    "family": 2, "type": 1, "protocol": 6, "remote_port": 4242, "in_progress": 0, "result": -111,
+    "remote_address": bytes([127, 0, 0, 1]) + bytes(12), "socket": 77,
+}  # fmt: skip
+
+
+def _blob(word: str, content: bytes) -> str:
+    text = base64.b64encode(content).decode()
+    parts = [text[at : at + 800] for at in range(0, len(text), 800)]
+    return "".join(f"[ 1.0] ksonde-smoke: {word} {part}\n" for part in parts) + f"ksonde-smoke: {word}.\n"
+
+
+def _hook(index: int, name: str, event: int, state: int = 1, mechanism: int = 4, detail: str = "") -> str:
+    row = {
+        "size": uapi.HookInfo.sizeof(), "index": index, "event": event, "state": state,
+        "mechanism": mechanism, "users": 1, "hits": 1, "missed": 0, "timed_hits": 0, "timed_ns": 0,
+        "name": name.encode().ljust(32, b"\0"), "target": bytes(64),
+        "detail": detail.encode().ljust(512, b"\0"),
+    }  # fmt: skip
+    return _blob("hook", uapi.HookInfo.build(row))
+
+
+def _log(*more: str, connect: dict[str, Any] | None = None, acts: dict[str, Any] | None = None) -> str:
+    lines = [_blob("schema", schema_text().encode())]
+    lines += [
+        f"[ 2.0] ksonde-smoke: act {name} {json.dumps(facts)}\n" for name, facts in (acts or ACTS).items()
+    ]
+    lines.append(_blob("record", build_record("connect", connect or CONNECT, INIT)))
+    return "".join([*lines, *more])
+
+
+def _checker(log: str, *tests: str, debug: bool = False) -> smoke.Checker:
+    checker = smoke.Checker(smoke.parse(log), debug=debug)
+    for test in tests:
+        getattr(checker, test)()
+    return checker
+
+
+def test_what_the_guest_did_is_what_was_recorded() -> None:
+    checker = _checker(_log(), "_context", "_connects")
+    assert checker.wrong == {}
+    assert checker.checked["connect"] == 8
+
+
+def test_a_chatty_kernel_between_the_lines() -> None:
+    log = _log().replace("\n", "\n[ 9.9] clocksource: Switched to clocksource tsc\n")
+    assert _checker(log, "_connects").wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("result", -110, "connect4: result is -110, not -111"),
+        ("remote_port", 4243, "connect4: remote_port is 4243, not 4242"),
+        ("socket", 78, "connect4: 0 records, not 1"),
+    ],
+)
+def test_a_record_that_differs(field: str, value: int, said: str) -> None:
+    checker = _checker(_log(connect={**CONNECT, field: value}), "_connects")
+    assert checker.wrong == {"connect": [said]}
+
+
+def test_a_context_that_differs() -> None:
+    acts = {**ACTS, "self": {**ACTS["self"], "mnt_ns": 15}}
+    assert _checker(_log(acts=acts), "_context").wrong == {"connect": ["context: mnt_ns is 11, not 15"]}
+
+
+def test_a_context_alone_is_no_test_of_an_event() -> None:
+    assert _checker(_log(), "_context").checked == {}
+
+
+def test_a_record_too_many() -> None:
+    log = _log(_blob("record", build_record("connect", CONNECT, INIT)))
+    assert _checker(log, "_connects").wrong == {"connect": ["connect4: 2 records, not 1"]}
+
+
+def test_what_the_guest_did_not_say_is_wrong() -> None:
+    checker = smoke.Checker(smoke.parse(_log()))
+    checker.run()
+    assert "exec: the guest did not say 'exec'" in checker.wrong["session_state"]
+    assert checker.tests["exec"] == ["exec: the guest did not say 'exec'"]
+    assert checker.tests["connects"] == []
+
+
+def test_a_log_without_records() -> None:
+    checker = smoke.Checker(smoke.parse("[ 1.0] Kernel panic - not syncing\n"))
+    checker.run()
+    assert "cannot be decoded" in checker.wrong["session_state"][0]
+
+
+def test_faults_and_leaks_are_looked_at_only_where_the_kernel_can() -> None:
+    plain, debug = smoke.Checker(smoke.parse(_log())), smoke.Checker(smoke.parse(_log()), debug=True)
+    plain.run()
+    debug.run()
+    assert "faults" not in plain.tests
+    assert debug.tests["faults"]
+    assert debug.tests["leaks"]
+
+
+def _debug(leaks: int = 0, errno: int = 0, locks: int = 1, refused: int = 9, signal: int = 0) -> str:
+    calls = "".join(
+        f'ksonde-smoke: faults {call} {{"tried": 10, "refused": {refused}, "errno": 12, "whole": 1}}\n'
+        for call in ("open", "start", "map")
+    )
+    return (
+        calls + f'ksonde-smoke: faults random {{"tried": 30, "refused": 20, "signal": {signal}}}\n'
+        f'ksonde-smoke: leaks {{"errno": {errno}, "leaks": {leaks}, "debug_locks": {locks}}}\n'
+    )
+
+
+@pytest.mark.parametrize(
+    ("how", "said"),
+    [
+        ({}, ""),
+        ({"leaks": 2}, "2 leaks"),
+        ({"errno": 1}, "errno 1"),
+        ({"locks": 0}, "lockdep"),
+        ({"refused": 0}, "faults in open"),
+        ({"signal": 9}, "faults at random"),
+    ],
+)
+def test_what_a_debug_kernel_says(how: dict[str, int], said: str) -> None:
+    wrong = _checker(_log(_debug(**how)), "_faults", "_leaks", debug=True).wrong.get("session_state", [])
+    assert (said in " ".join(wrong)) if said else not wrong
+
+
+def _verdicts(*hooks: str) -> dict[str, Any]:
+    return run._events(_checker(_log(*hooks), "_connects"))
+
+
+def test_verdicts() -> None:
+    detail = "ftrace x: this kernel was built without it (-95)\nkprobe x: taken\n"
+    assert _verdicts(_hook(0, "connect", 42))["connect"]["verdict"] == "ok"
+    found = _verdicts(_hook(0, "connect", 42, state=2, mechanism=4, detail=detail))["connect"]
+    assert found["verdict"] == "degraded"
+    assert found["why"] == ["connect: ftrace x: this kernel was built without it (-95); kprobe x: taken"]
+    assert _verdicts(_hook(0, "connect", 42, state=3))["connect"]["verdict"] == "failed"
+    assert _verdicts(_hook(0, "connect", 42), _hook(1, "more", 42, state=3))["connect"]["verdict"] == "failed"
+    assert _verdicts(_hook(0, "execve", 59))["execve"]["verdict"] == "armed"
+
+
+def test_the_last_word_on_a_hook_counts() -> None:
+    found = _verdicts(_hook(0, "connect", 42), _hook(0, "connect", 42, state=3))
+    assert found["connect"]["verdict"] == "failed"
+
+
+def test_where_no_result_can_be_seen_it_is_absent() -> None:
+    log = _log(
+        _hook(0, "connect", 42, state=2, mechanism=3),
+        connect={**CONNECT, "result": None, "in_progress": None},
+    )
+    assert _checker(log, "_connects").wrong == {}
+    log = _log(_hook(0, "connect", 42, state=2, mechanism=3))
+    assert _checker(log, "_connects").wrong
