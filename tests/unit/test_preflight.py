@@ -323,6 +323,13 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
         ),
         (Point("kretprobe", "f"), {"names": ["f"], "off": ["KRETPROBES"]}, "CONFIG_KRETPROBES is off"),
         (Point("kretprobe", "f"), {"names": None}, ""),
+        (Point("kretprobe", "f g h"), {"names": ["g"]}, ""),
+        (Point("kretprobe", "f g"), {"names": ["h"]}, "this kernel has no such function"),
+        (
+            Point("kretprobe", "f g"),
+            {"names": ["f", "g", "_kbl_addr_g"]},
+            "the kernel refuses a probe there",
+        ),
         (Point("syscall", "a b"), {"names": ["__x64_sys_a", "__ia32_sys_b"]}, ""),
         (Point("syscall", "a b"), {"names": ["__x64_sys_a"]}, "this kernel has no function of b"),
         (Point("syscall", "a"), {"names": None, "off": ["KRETPROBES"]}, "CONFIG_KRETPROBES is off"),

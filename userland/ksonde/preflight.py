@@ -386,8 +386,14 @@ class _Judge:
             return "" if self.config.get("KPROBES_ON_FTRACE") == "y" else "the kernel refuses a probe there"
         return ""
 
-    def _kretprobe(self, name: str) -> str:
-        return self._off("KRETPROBES") or self._kprobe(name)
+    def _kretprobe(self, names: str) -> str:
+        """One or several functions: those that there are."""
+        off = self._off("KRETPROBES")
+        if off or self.symbols is None:
+            return off or self._kprobe(names)
+        there = [name for name in names.split() if self.symbols.has_function(name)]
+        refused = next(filter(None, map(self._kprobe, there)), "")
+        return refused if there else "this kernel has no such function"
 
     def _syscall(self, names: str) -> str:
         off = self._off("KRETPROBES", "KALLSYMS")
