@@ -449,7 +449,14 @@ def test_load_unload_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "health: unhealthy: it observes nothing: a boot died" in run("status")[1]
     monkeypatch.setattr(module, "status", lambda: found)
     assert run("unload")[:2] == (0, "unloaded\n")
-    assert asked[-1] == {"stopped": True}
+    assert asked.pop() == {"stopped": True}
+
+    def unload() -> None:
+        raise module.NotLoaded
+
+    monkeypatch.setattr(module, "unload", unload)
+    assert run("unload")[0] == 3
+    assert asked[-1] == {"stopped": True}, "somebody else has unloaded it"
     code, out, _ = run("status")
     assert code == 0
     for words in ("version 0.1.0, 4 KiB, live", "ABI 1", "0 of 8", "agent[7]", "ring_max=1"):

@@ -10,6 +10,10 @@ def unload() -> None:
     """Unload the module; refused while somebody has a session open."""
     from ksonde import breaker, module
 
-    module.unload()
+    try:
+        module.unload()
+    except module.NotLoaded:
+        breaker.note_stopped()  # by rmmod, which does not say so
+        raise
     breaker.note_stopped()
     typer.echo("unloaded")
