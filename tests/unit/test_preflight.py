@@ -293,7 +293,7 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
         del config[name]
     found = None if names is None else symbols.Symbols("a test", frozenset(names))
     table = Table((), more.pop("ftrace_works", True), ("__x64_sys_", "__ia32_sys_"))
-    return preflight._Judge(config, found, table, more.pop("architecture", "x86_64")).obstacle(point)
+    return preflight.Judge(config, found, table, more.pop("architecture", "x86_64")).obstacle(point)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,12 @@ class Machine:
             text = self.read(f"/lib/modules/{self.release}/build/.config")
         if text is None:
             return None
-        pairs = (
-            line[7:].split("=", 1) for line in text.splitlines() if line.startswith("CONFIG_") and "=" in line
-        )
-        return {name: value.strip().strip('"') for name, value in pairs}
+        return options_of(text)
+
+
+def options_of(text: str) -> dict[str, str]:
+    """The options in the text of a kernel's .config, by name without CONFIG_."""
+    pairs = (
+        line[7:].split("=", 1) for line in text.splitlines() if line.startswith("CONFIG_") and "=" in line
+    )
+    return {name: value.strip().strip('"') for name, value in pairs}

@@ -299,8 +299,8 @@ def obstacles(machine: Machine, ko: Path) -> Iterator[Check]:
 def predict(machine: Machine, table: Table) -> tuple[tuple[Prediction, ...], Check]:
     """What will become of each hook, and what that was judged by."""
     found = symbols.find(machine)
-    judge = _Judge(machine.kernel_config() or {}, found, table, machine.architecture)
-    predictions = tuple(judge.hook(hook) for hook in table.hooks)
+    judge = Judge(machine.kernel_config() or {}, found, table, machine.architecture)
+    predictions = tuple(map(judge.hook, table.hooks))
     counts = {
         state: sum(one.state == state for one in predictions) for state in (ARMED, DEGRADED, UNAVAILABLE)
     }
@@ -322,8 +322,15 @@ def predict(machine: Machine, table: Table) -> tuple[tuple[Prediction, ...], Che
 
 
 @dataclass(frozen=True)
-class _Judge:
-    """Answers, for one kernel, as the engine's attach functions would."""
+class Judge:
+    """Answers, for one kernel, as the engine's attach functions would.
+
+    Attributes:
+        config: the kernel's options; empty: not known.
+        symbols: its names; None: not known.
+        table: of the module that was built for it.
+        architecture: as uname has it.
+    """
 
     config: dict[str, str]
     symbols: Optional[Symbols]
@@ -331,6 +338,7 @@ class _Judge:
     architecture: str
 
     def hook(self, hook: Hook) -> Prediction:
+        """What will become of a hook."""
         said: list[str] = []
         for number, point in enumerate(hook.points):
             why = self.obstacle(point)

@@ -61,22 +61,28 @@ def find(machine: Machine) -> Optional[Symbols]:
     """The names of the machine's kernel; None where none can be had."""
     release = machine.release
     if machine.is_running:
-        found = _from_text("the running kernel", machine.read("/proc/kallsyms"))
+        found = from_text("the running kernel", machine.read("/proc/kallsyms"))
         if found is not None:
             return found
     for path in (f"/boot/System.map-{release}", f"/lib/modules/{release}/System.map"):
-        found = _from_text(path, machine.read(path))
+        found = from_text(path, machine.read(path))
         if found is not None:
             return found
     for path in (f"/boot/vmlinuz-{release}", f"/lib/modules/{release}/vmlinuz"):
-        names = btf_names(_unpacked(machine.read_bytes(path) or b"", machine))
-        if names:
-            return Symbols(f"the types in {path}", names)
+        found = from_image(path, machine.read_bytes(path), machine)
+        if found is not None:
+            return found
     return None
 
 
-def _from_text(source: str, text: Optional[str]) -> Optional[Symbols]:
-    """Lines of address, type, name, and in a running kernel [module]."""
+def from_image(source: str, image: Optional[bytes], machine: Machine) -> Optional[Symbols]:
+    """The names in a kernel's image, packed or not; None where it has no types."""
+    names = btf_names(_unpacked(image or b"", machine))
+    return Symbols(f"the types in {source}", names) if names else None
+
+
+def from_text(source: str, text: Optional[str]) -> Optional[Symbols]:
+    """Lines of address, type, name, and in a running kernel [module]; None where there are next to none."""
     words = (line.split() for line in (text or "").splitlines())
     names = frozenset(word[2] for word in words if len(word) == 3)
     return Symbols(source, names) if len(names) >= _FEWEST else None
