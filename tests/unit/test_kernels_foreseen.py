@@ -37,5 +37,6 @@ def test_what_was_foreseen(target: Kernel, tmp_path: Path) -> None:
     assert foreseen.compare(ROW, target, driver, other)["wrong"] == [
         "connect: armed kretprobe __sys_connect_file was foreseen, it is degraded ftrace security_x"
     ]
+    assert foreseen.compare(ROW, target, driver, []) == {"source": "", "wrong": []}
     (target.build / "System.map").unlink()
     assert foreseen.compare(ROW, target, driver, other) == {"source": "", "wrong": []}
