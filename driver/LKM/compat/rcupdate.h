@@ -3,7 +3,7 @@
  * <linux/rcupdate.h>
  * v4.20, 45975c7d21a1 ("rcu: Define RCU-sched API in terms of RCU for Tree RCU
  * PREEMPT builds"): before, synchronize_rcu() does not wait for who has only
- * preemption off.
+ * preemption off, and that is no reader's critical section.
  */
 #ifndef KS_COMPAT_RCUPDATE_H
 #define KS_COMPAT_RCUPDATE_H
@@ -17,6 +17,21 @@ static inline void ks_synchronize_probes(void)
 	synchronize_sched();
 #else
 	synchronize_rcu();
+#endif
+}
+
+/* For a probe, whose preemption is off; with rcu_dereference_sched(). */
+static __always_inline void ks_probe_read_lock(void)
+{
+#ifdef KS_HAVE_SYNCHRONIZE_SCHED
+	rcu_read_lock();
+#endif
+}
+
+static __always_inline void ks_probe_read_unlock(void)
+{
+#ifdef KS_HAVE_SYNCHRONIZE_SCHED
+	rcu_read_unlock();
 #endif
 }
 

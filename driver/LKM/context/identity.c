@@ -16,6 +16,7 @@
 #include "../compat/capability.h"
 #include "../compat/cgroup.h"
 #include "../compat/mnt_namespace.h"
+#include "../compat/rcupdate.h"
 #include "../compat/sched.h"
 #include "../compat/syscall.h"
 #include "../compat/unaligned.h"
@@ -28,13 +29,14 @@ static void fill_process(struct ks_record *record, struct ks_context *c)
 	c->tid = current->pid;
 	c->tgid = current->tgid;
 	c->start_time = ks_process_start_time(current);
-	parent = rcu_dereference(current->real_parent);
+	parent = rcu_dereference_sched(current->real_parent);
 	c->parent_tgid = parent->tgid;
 	c->parent_start_time = ks_process_start_time(parent);
 	c->pgid = pid_nr(task_pgrp(current));
 	c->sid = pid_nr(task_session(current));
 	c->pid_ns = ns_of_pid(task_pid(current))->ns.inum;
 	ks_copy_comm(c->comm, current);
+	c->cgroup = 0;
 	if (!ks_current_cgroup(&c->cgroup))
 		ks_absent_context(record, cgroup);
 }
@@ -91,6 +93,8 @@ static void fill_namespaces(struct ks_record *record, struct ks_context *c)
 
 	if (!proxy) {
 		/* An exiting task has given them up. */
+		c->mnt_ns = 0;
+		c->net_ns = 0;
 		ks_absent_context(record, mnt_ns);
 		ks_absent_context(record, net_ns);
 		ks_absent_context(record, hostname);
@@ -103,7 +107,7 @@ static void fill_namespaces(struct ks_record *record, struct ks_context *c)
 
 static void fill_tty(struct ks_record *record, struct ks_context *c)
 {
-	struct sighand_struct *sighand = rcu_dereference(current->sighand);
+	struct sighand_struct *sighand = rcu_dereference_sched(current->sighand);
 	const struct tty_struct *tty = NULL;
 	unsigned long flags;
 
@@ -121,7 +125,12 @@ static void fill_tty(struct ks_record *record, struct ks_context *c)
 
 void ks_context_fill(struct ks_record *record, struct ks_context *context)
 {
-	rcu_read_lock();
+	BUILD_BUG_ON(offsetof(struct ks_context, tty) + sizeof(context->tty) !=
+		     sizeof(*context));
+	context->exe = (struct ksonde_ref){};
+	context->hostname = (struct ksonde_ref){};
+	context->tty = (struct ksonde_ref){};
+	ks_probe_read_lock();
 	fill_process(record, context);
 	fill_credentials(record, context);
 	if (unlikely(current->flags & PF_KTHREAD)) {
@@ -134,7 +143,7 @@ void ks_context_fill(struct ks_record *record, struct ks_context *context)
 	}
 	fill_namespaces(record, context);
 	fill_tty(record, context);
-	rcu_read_unlock();
+	ks_probe_read_unlock();
 }
 
 void ks_context_ancestors(struct ks_record *record, struct ksonde_ref *ref)
@@ -148,9 +157,9 @@ void ks_context_ancestors(struct ks_record *record, struct ksonde_ref *ref)
 		ks_record_flag(record, KSONDE_F_TRUNCATED);
 	if (!room)
 		return;
-	rcu_read_lock();
+	ks_probe_read_lock();
 	for (i = 0; i < most; i++) {
-		task = rcu_dereference(task->real_parent);
+		task = rcu_dereference_sched(task->real_parent);
 		/* The idle task is everybody's last ancestor and nobody's news. */
 		if (!task->tgid)
 			break;
@@ -159,7 +168,7 @@ void ks_context_ancestors(struct ks_record *record, struct ksonde_ref *ref)
 		room[i].reserved = 0;
 		ks_copy_comm(room[i].comm, task);
 	}
-	rcu_read_unlock();
+	ks_probe_read_unlock();
 	if (i)
 		ks_record_keep(record, ref, room, i * sizeof(*room));
 }

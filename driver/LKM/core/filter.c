@@ -32,18 +32,18 @@ u32 ks_filter(u32 sessions)
 	u32 left, bit, flags, out = 0, trees = 0;
 	struct ks_session *session;
 
-	for (left = sessions; left; left &= ~bit) {
+	for (left = sessions; left; left &= left - 1) {
 		bit = left & -left;
-		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
+		session = rcu_dereference_sched(ks_sessions[__ffs(left)]);
 		if (unlikely(!session)) {
 			out |= bit;
 			continue;
 		}
 		flags = READ_ONCE(session->filter.flags);
-		if ((flags & KSONDE_FILTER_SKIP_TGID) &&
-		    READ_ONCE(session->filter.skip_tgid) == (u32)current->tgid)
+		if (flags & KSONDE_FILTER_SKIP_TGID &&
+		    unlikely(READ_ONCE(session->filter.skip_tgid) == (u32)current->tgid))
 			out |= filter_count(bit);
-		else if (flags & KSONDE_FILTER_TREE)
+		else if (unlikely(flags & KSONDE_FILTER_TREE))
 			trees |= bit;
 	}
 	if (unlikely(trees))

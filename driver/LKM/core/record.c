@@ -61,7 +61,9 @@ static __always_inline void zero(void *data, u32 size)
 	} while (to < end);
 }
 
-static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
+/* All but the first bytes, which the caller gives values to, is zero. */
+static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id,
+						     u32 first, u32 size)
 {
 	struct ks_slots *slots = this_cpu_ptr(&ks_slots);
 	struct ksonde_header *header;
@@ -80,9 +82,11 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 	record->slot = slot;
 	record->end = size;
 	/* There is room behind. */
-	zero(record->data, size);
+	zero(record->data + first, size - first);
 	header = (void *)record->data;
 	header->event = id;
+	header->flags = 0;
+	header->absent = 0;
 	header->cpu = smp_processor_id();
 	header->hook = ~0U;
 	header->time = ktime_get_boot_fast_ns();
@@ -91,6 +95,7 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
 {
+	const u32 first = sizeof(struct ksonde_header) + sizeof(struct ks_context);
 	struct ksonde_header *header;
 	struct ks_record *record = NULL;
 	u32 sessions;
@@ -98,7 +103,7 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 	preempt_disable_notrace();
 	sessions = ks_filter(READ_ONCE(ks_wanted[event]));
 	if (sessions)
-		record = record_open(sessions, event, id, size);
+		record = record_open(sessions, event, id, first, size);
 	if (!record) {
 		preempt_enable_notrace();
 		return NULL;
@@ -116,7 +121,7 @@ struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size)
 	struct ks_record *record;
 
 	preempt_disable_notrace();
-	record = record_open(sessions, event, id, size);
+	record = record_open(sessions, event, id, sizeof(struct ksonde_header), size);
 	if (!record)
 		preempt_enable_notrace();
 	return record;

@@ -2,7 +2,8 @@
 /*
  * A socket is connected, by whatever call: connect, socketcall, 32-bit ones
  * and io_uring all come here.  Only the kernel's copy of the address is looked
- * at.  The caller holds the file, so the socket is there until the return.
+ * at, and at the return: a BPF program of the cgroup may have put another one
+ * there.  The caller holds the file, so the socket is there until then.
  */
 #include <linux/errno.h>
 #include <linux/in.h>
@@ -16,46 +17,35 @@
 #include "../engine/hook.h"
 #include "connect.h"
 
+union address {
+	sa_family_t family;
+	struct sockaddr_in in;
+	struct sockaddr_in6 in6;
+	struct sockaddr_un un;
+};
+
 struct connecting {
 	struct socket *socket;
+	/* The caller's, in a whole sockaddr_storage: there until the return. */
+	const union address *address;
 	u32 length;
 	bool asked_only;	/* the LSMs were asked, no more is known */
 	bool expected;		/* the outcome may come after the return */
-	union {
-		sa_family_t family;
-		struct sockaddr_in in;
-		struct sockaddr_in6 in6;
-		struct sockaddr_un un;
-	} address;
 };
 
-/* Its own function: what the others need few registers for stays cheap. */
-static noinline bool begin_unix(struct connecting *data, const void *address)
-{
-	memcpy(&data->address.un, address, data->length);
-	return true;
-}
-
 static __always_inline bool begin(struct connecting *data, struct socket *socket,
-				  const void *address, int length)
+				  const struct ks_call *call)
 {
+	const union address *address = (const union address *)call->arg[1];
+	int length = call->arg[2];
+
 	if (!socket || length < (int)sizeof(sa_family_t))
 		return false;
 	data->socket = socket;
-	data->length = min_t(u32, length, sizeof(data->address.un));
-	data->address.family = *(const sa_family_t *)address;
-	/* What lies beyond length is there, in the caller's sockaddr_storage. */
-	switch (data->address.family) {
-	case AF_INET:
-		data->address.in = *(const struct sockaddr_in *)address;
-		return true;
-	case AF_INET6:
-		data->address.in6 = *(const struct sockaddr_in6 *)address;
-		return true;
-	case AF_UNIX:
-		return begin_unix(data, address);
-	}
-	return false;
+	data->address = address;
+	data->length = length;
+	return address->family == AF_INET || address->family == AF_INET6 ||
+	       address->family == AF_UNIX;
 }
 
 /* Only such a call can return while the connection is under way. */
@@ -73,8 +63,7 @@ static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 	if (!ks_is_wanted(connect))
 		return false;
 	connecting->asked_only = false;
-	if (!begin(connecting, ks_sock_from_file(file), (const void *)call->arg[1],
-		   call->arg[2]))
+	if (!begin(connecting, ks_sock_from_file(file), call))
 		return false;
 	connecting->expected = may_be_early(file->f_flags | call->arg[3], connecting->socket->sk) &&
 			       ks_outcome_expect(connecting->socket->sk);
@@ -90,7 +79,7 @@ static bool enter_protocol(struct ks_hook *hook, const struct ks_call *call, voi
 	if (!ks_is_wanted(connect) || !socket->file)
 		return false;
 	connecting->asked_only = false;
-	if (!begin(connecting, socket, (const void *)call->arg[1], call->arg[2]))
+	if (!begin(connecting, socket, call))
 		return false;
 	connecting->expected = may_be_early(call->arg[3], socket->sk) &&
 			       ks_outcome_expect(socket->sk);
@@ -105,15 +94,14 @@ static bool enter_lsm(struct ks_hook *hook, const struct ks_call *call, void *da
 		return false;
 	connecting->asked_only = true;
 	connecting->expected = false;
-	return begin(connecting, (struct socket *)call->arg[0],
-		     (const void *)call->arg[1], call->arg[2]);
+	return begin(connecting, (struct socket *)call->arg[0], call);
 }
 
 static void put_remote(struct ks_record *record, struct ks_event_connect *e,
 		       const struct connecting *data)
 {
-	const struct sockaddr_in6 *in6 = &data->address.in6;
-	const struct sockaddr_in *in = &data->address.in;
+	const struct sockaddr_in6 *in6 = &data->address->in6;
+	const struct sockaddr_in *in = &data->address->in;
 
 	if (e->family == AF_INET && data->length >= sizeof(*in)) {
 		e->remote_port = ntohs(in->sin_port);
@@ -167,7 +155,7 @@ static void put_local(struct ks_record *record, struct ks_event_connect *e,
 static void put_path(struct ks_record *record, struct ks_event_connect *e,
 		     const struct connecting *data)
 {
-	const char *path = data->address.un.sun_path;
+	const char *path = data->address->un.sun_path;
 	int length = (int)data->length - (int)offsetof(struct sockaddr_un, sun_path);
 
 	length = min_t(int, length, UNIX_PATH_MAX);
@@ -194,7 +182,7 @@ static struct ks_record *record_connect(struct ks_hook *hook,
 		return NULL;
 	e = ks_record_event(record, connect);
 	e->stage = KS_CONNECT_CALL;
-	e->family = connecting->address.family;
+	e->family = connecting->address->family;
 	e->type = connecting->socket->type;
 	if (connecting->socket->sk)
 		e->protocol = connecting->socket->sk->sk_protocol;
@@ -221,14 +209,16 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	const struct sock *sk = connecting->socket->sk;
 	struct ks_pending *decided = NULL;
 	struct ks_record *record;
+	/* The function's type: what stands above it in the register is anything. */
+	const int result = ret;
 
-	record = record_connect(hook, connecting, ret);
+	record = record_connect(hook, connecting, result);
 	if (connecting->expected) {
-		if (record && ret == -EINPROGRESS)
+		if (record && result == -EINPROGRESS)
 			decided = ks_outcome_await(sk, record);
 		else
 			ks_outcome_forget(sk);
-	} else if (ret == -EINPROGRESS && !connecting->asked_only) {
+	} else if (result == -EINPROGRESS && !connecting->asked_only) {
 		ks_outcome_missed();
 	}
 	if (record)
