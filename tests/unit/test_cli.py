@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -92,6 +93,7 @@ def test_help_of_every_command() -> None:
     for command in (
         [],
         *([name] for name in ("watch", "hooks", "stat", "schema", "load", "unload", "status", "doctor")),
+        ["breaker"],
     ):
         done = runner.invoke(cli.app, [*command, "--help"])
         assert done.exit_code == 0
@@ -307,8 +309,6 @@ def test_commands_that_cannot_be(run: Run, name: str, code: int) -> None:
 
 
 def test_an_unavailable_hook_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     rows = FakeDevice().rows
     monkeypatch.setattr(
         FakeDevice, "hooks", lambda _self: [replace(rows[0], state="unavailable", detail=["no symbol"])]
@@ -416,25 +416,69 @@ def test_schema(run: Run) -> None:
 
 
 def test_load_unload_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ksonde import module
+    from ksonde import breaker, health, module
 
-    monkeypatch.setattr(module, "load", lambda path, parameters: (True, f"{path} {parameters}"))
+    asked: list[dict[str, Any]] = []
+
+    def load(path: Optional[Path], parameters: list[str], **options: Any) -> breaker.Loaded:
+        asked.append(options)
+        return breaker.Loaded(new=True, source=f"{path} {parameters}")
+
+    watchers: list[int] = []
+    monkeypatch.setattr(breaker, "load", load)
+    monkeypatch.setattr(breaker, "leave_watcher", lambda: watchers.append(len(asked)))
     monkeypatch.setattr(module, "unload", lambda: None)
+    monkeypatch.setattr(breaker, "note_stopped", lambda: asked.append({"stopped": True}))
+    monkeypatch.setattr(breaker, "look", lambda _machine: None)
     found = module.Status(True, "0.1.0", 1, "Live", 4096, {"ring_max": "1"}, "0600 root:root", ("agent[7]",))
     monkeypatch.setattr(module, "status", lambda: found)
     assert run("load", "-m", "x.ko", "ring_max=1")[1] == "loaded version 0.1.0 from x.ko ['ring_max=1']\n"
-    monkeypatch.setattr(module, "load", lambda *_: (False, ""))
-    assert run("load")[1] == "version 0.1.0 was loaded already\n"
+    run("load", "--boot", "--retry", "--healthy-after", "3m")
+    assert watchers == [1], "by hand; at boot a unit does it"
+    assert asked == [
+        {"boot": False, "retry": False, "healthy_after": 120.0},
+        {"boot": True, "retry": True, "healthy_after": 180.0},
+    ]
+    monkeypatch.setattr(breaker, "load", lambda *_, **__: breaker.Loaded(False, "", warning="no note"))
+    assert run("load")[1:] == ("version 0.1.0 was loaded already\n", "ksonde: no note\n")
+    nothing = replace(found, parameters={"observe_nothing": "a boot died"})
+    monkeypatch.setattr(module, "status", lambda: nothing)
+    assert run("load")[1].splitlines()[1] == (
+        "it observes nothing: a boot died; `ksonde unload`, then `ksonde load`"
+    )
+    assert "health: unhealthy: it observes nothing: a boot died" in run("status")[1]
+    monkeypatch.setattr(module, "status", lambda: found)
     assert run("unload")[:2] == (0, "unloaded\n")
+    assert asked.pop() == {"stopped": True}
+
+    def unload() -> None:
+        raise module.NotLoaded
+
+    monkeypatch.setattr(module, "unload", unload)
+    assert run("unload")[0] == 3
+    assert asked[-1] == {"stopped": True}, "somebody else has unloaded it"
     code, out, _ = run("status")
     assert code == 0
     for words in ("version 0.1.0, 4 KiB, live", "ABI 1", "0 of 8", "agent[7]", "ring_max=1"):
         assert words in out
-    assert json.loads(run("status", "--json")[1])["driver"]["abi"] == 1
+    assert "health: healthy" in out.splitlines()
+    told = json.loads(run("status", "--json")[1])
+    assert told["driver"]["abi"] == 1
+    assert told["health"] == {"state": health.HEALTHY, "why": "", "notes": []}
     assert "problem: no permission" in run("status", problem=PermissionRefused("/dev/ksonde"))[1]
     monkeypatch.setattr(module, "status", lambda: module.Status(loaded=False))
     assert run("status")[0] == 3
     assert json.loads(run("status", "--json")[1])["loaded"] is False
+
+
+def test_breaker(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ksonde import breaker
+
+    monkeypatch.setattr(breaker, "note_healthy", lambda: True)
+    monkeypatch.setattr(breaker, "note_stopped", lambda: False)
+    assert run("breaker", "healthy")[:2] == (0, "noted: healthy\n")
+    assert run("breaker", "stopped")[:2] == (0, "nothing to note\n")
+    assert run("breaker", "fine")[0] == 2
 
 
 def test_doctor(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from ksonde.machine import Machine
 
 BUILD = "/lib/modules/6.1.0-56-amd64/build"
 EFI = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+KEY = {"/var/lib/dkms/mok.key": "", "/var/lib/dkms/mok.pub": ""}
 CONFIG = "".join(f"CONFIG_{name}=y\n" for name in (*doctor.REQUIRED, *doctor.WANTED))
 GOOD = {
     "/proc/modules": "loop 1 0 - Live 0x0\n",
@@ -99,7 +100,7 @@ def test_a_good_machine(tmp_path: Path) -> None:
         ({}, (), {"programs": ["gcc", "make", "ld", "insmod"], "says": "14"}, ("compiler", WARN)),
         ({}, (), {"programs": ["gcc-12", "insmod"]}, ("make", FAIL)),
         ({}, (), {"programs": ["gcc-12", "make", "ld"]}, ("kmod", WARN)),
-        ({"/sys/kernel/security/lockdown": "none integrity [confidentiality]"}, (), {}, ("lockdown", FAIL)),
+        ({"/sys/kernel/security/lockdown": "none integrity [confidentiality]"}, (), {}, ("lockdown", WARN)),
         ({"/sys/kernel/security/lockdown": "none [integrity]"}, (), {}, ("lockdown", WARN)),
         ({EFI: "\6\0\0\0\1"}, (), {}, ("secure boot", WARN)),
         ({"/sys/module/module/parameters/sig_enforce": "Y\n"}, (), {}, ("signature", FAIL)),
@@ -107,7 +108,8 @@ def test_a_good_machine(tmp_path: Path) -> None:
             {
                 "/sys/module/module/parameters/sig_enforce": "Y\n",
                 f"{BUILD}/scripts/sign-file": "",
-                "/var/lib/dkms/mok.key": "",
+                **KEY,
+                f"{EFI}": "\6\0\0\0\0",
             },
             (),
             {},
@@ -191,6 +193,109 @@ def test_secure_boot_by_mokutil(tmp_path: Path) -> None:
     )
     assert bad(examined(tmp_path, {}, programs=programs, says="SecureBoot disabled\n")) == []
     assert bad(examined(tmp_path, {})) == []
+
+
+LOCKED = {
+    "/sys/kernel/security/lockdown": "none [integrity] confidentiality\n",
+    EFI: "\6\0\0\0\1",
+    f"{BUILD}/scripts/sign-file": "",
+}
+MOKUTIL = [*FakeMachine.programs, "mokutil"]
+
+
+def signature(root: Path, files: dict[str, str], *, without: Sequence[str] = (), **machine: object) -> Check:
+    checks = examined(root, files, without=without, **machine)
+    (found,) = (check for check in checks if check.name == "signature")
+    return found
+
+
+def test_no_key_yet(tmp_path: Path) -> None:
+    """Make one, enrol it, reboot: who reads it can do it without looking anything up."""
+    found = signature(tmp_path, LOCKED, programs=MOKUTIL)
+    assert (found.state, found.text) == (
+        FAIL,
+        "needed (kernel lockdown is on (integrity)), and there is no key",
+    )
+    steps = (
+        "dkms generate_mok",
+        "openssl req -new -x509",
+        "-keyout /var/lib/dkms/mok.key",
+        "mokutil --import /var/lib/dkms/mok.pub",
+        "asks twice for a password",
+        "reboot, with somebody at the console",
+        "`Perform MOK management`",
+        "within 10 seconds",
+        "Enroll MOK, Continue, Yes, type the password, choose Reboot",
+    )
+    places = [found.hint.index(step) for step in steps]
+    assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("says", "state", "text", "hint"),
+    [
+        ("mok.pub is already enrolled\n", OK, "its certificate is enrolled", "scripts/sign-file sha256"),
+        ("mok.pub is not enrolled\n", FAIL, "not enrolled", "mokutil --import /var/lib/dkms/mok.pub ("),
+        ("mok.pub is already in the enrollment request\n", FAIL, "waiting to be enrolled", "reboot, with"),
+        ("EFI variables are not supported\n", WARN, "cannot be told", "mokutil --test-key"),
+    ],
+)
+def test_a_key_and_what_the_firmware_knows(
+    tmp_path: Path, says: str, state: str, text: str, hint: str
+) -> None:
+    found = signature(tmp_path, {**LOCKED, **KEY}, programs=MOKUTIL, says=says)
+    assert found.state == state
+    assert text in found.text
+    assert hint in found.hint
+
+
+def test_ubuntus_key(tmp_path: Path) -> None:
+    keys = {"/var/lib/shim-signed/mok/MOK.priv": "", "/var/lib/shim-signed/mok/MOK.der": ""}
+    found = signature(tmp_path, {**LOCKED, **keys}, programs=MOKUTIL, says="x is not enrolled")
+    assert "mokutil --import /var/lib/shim-signed/mok/MOK.der" in found.hint
+    assert "/var/lib/dkms" not in found.hint
+
+
+def test_half_a_key_is_none(tmp_path: Path) -> None:
+    found = signature(tmp_path, {**LOCKED, "/var/lib/dkms/mok.key": ""})
+    assert "there is no key" in found.text
+
+
+def test_without_efi_nothing_can_be_enrolled(tmp_path: Path) -> None:
+    found = signature(tmp_path, {**LOCKED, **KEY}, without=[EFI], programs=MOKUTIL)
+    assert found.state == FAIL
+    assert "without EFI" in found.text
+    assert "mokutil" not in found.hint
+
+
+@pytest.mark.parametrize(
+    ("files", "why"),
+    [
+        ({"/proc/cmdline": "quiet module.sig_enforce=1"}, "module.sig_enforce is on the kernel command line"),
+        ({"/sys/module/module/parameters/sig_enforce": "Y"}, "the running kernel enforces it (sig_enforce)"),
+        (
+            {"/boot/config-6.1.0-56-amd64": CONFIG + "CONFIG_MODULE_SIG_FORCE=y\n"},
+            "the kernel was built with CONFIG_MODULE_SIG_FORCE",
+        ),
+    ],
+)
+def test_why_a_signature_is_needed(tmp_path: Path, files: dict[str, str], why: str) -> None:
+    found = signature(tmp_path, files)
+    assert found.text.startswith(f"needed ({why})")
+
+
+@pytest.mark.parametrize(
+    ("cmdline", "who", "hint"),
+    [
+        ("quiet", "by Secure Boot or the kernel's own options", "sign the module"),
+        ("quiet lockdown=integrity", "by lockdown= on the kernel command line", "remove it from the kernel"),
+    ],
+)
+def test_who_locked_the_kernel_down(tmp_path: Path, cmdline: str, who: str, hint: str) -> None:
+    checks = examined(tmp_path, {**LOCKED, "/proc/cmdline": cmdline})
+    (found,) = (check for check in checks if check.name == "lockdown")
+    assert who in found.text
+    assert hint in found.hint
 
 
 def test_this_machine_is_examined_without_a_failure_of_the_doctor() -> None:

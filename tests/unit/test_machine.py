@@ -55,3 +55,49 @@ def test_where_the_kernels_options_are(tmp_path: Path) -> None:
     assert machine.kernel_config() == {"C": "m"}
     tree(tmp_path, {"/boot/config-6.1.0": "CONFIG_D=y\n"})
     assert machine.kernel_config() == {"D": "y"}
+
+
+def test_another_kernel_of_the_same_machine(tmp_path: Path) -> None:
+    machine = Machine(tmp_path, release="6.1.0", architecture="riscv64")
+    other = machine.of("6.12.0")
+    assert (other.release, other.running, other.is_running) == ("6.12.0", "6.1.0", False)
+    assert (other.architecture, other.root) == ("riscv64", tmp_path)
+    assert (machine.release, machine.is_running) == ("6.1.0", True)
+    assert other.of("6.1.0").is_running
+
+
+def test_the_running_kernels_options_are_no_other_ones(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/config.gz").write_bytes(gzip.compress(b"CONFIG_KPROBES=y\n"))
+    machine = Machine(tmp_path, release="6.1.0")
+    assert machine.kernel_config() == {"KPROBES": "y"}
+    assert machine.of("6.12.0").kernel_config() is None
+    tree(tmp_path, {"/lib/modules/6.12.0/build/.config": "CONFIG_KPROBES=m\n# CONFIG_X is not set\n"})
+    assert machine.of("6.12.0").kernel_config() == {"KPROBES": "m"}
+
+
+def test_the_kernels_log(tmp_path: Path) -> None:
+    """What is written there is one write, with a level; where it cannot be written nothing is said."""
+    machine = Machine(tree(tmp_path, {"/dev/kmsg": "before\n"}))
+    machine.log("not loaded: why")
+    assert machine.read("/dev/kmsg") == "before\n<3>ksonde: not loaded: why\n"
+    Machine(tmp_path / "nowhere").log("nothing")
+    machine.path("/dev/kmsg").unlink()
+    os.mkfifo(machine.path("/dev/kmsg"))
+    ours = os.open(machine.path("/dev/kmsg"), os.O_RDONLY | os.O_NONBLOCK)
+    machine.log("where no position can be asked for")
+    assert os.read(ours, 4096) == b"<3>ksonde: where no position can be asked for\n"
+    os.close(ours)
+
+
+def test_a_filter_that_is_not_there(tmp_path: Path) -> None:
+    machine = Machine(tmp_path)
+    assert machine.filter(["ksonde-no-such-program"], b"data") == b""
+    assert machine.filter(["cat"], b"data") == b"data"
+
+
+def test_the_boot_and_its_age(tmp_path: Path) -> None:
+    assert len(Machine().boot_id()) == 36
+    assert Machine(tmp_path).boot_id() == ""
+    before = Machine().uptime()
+    assert Machine().uptime() >= before > 0

@@ -50,6 +50,34 @@ def test_harmless_lines(tmp_path: Path, line: str) -> None:
     assert machine.bad_lines(log) == []
 
 
+PANIC = (
+    "[ 9.9] Kernel panic - not syncing: a fixture\n[ 9.9] ---[ end Kernel panic - not syncing: a fixture ]---"
+)
+OTHER = "[    9.8] BUG: unable to handle page fault for address: 0000000000000010"
+
+
+@pytest.mark.parametrize(
+    ("log", "code", "expected"),
+    [
+        (PANIC, common.EXIT_GUEST_DIED, (0, [])),
+        (f"{OTHER}\n{PANIC}", common.EXIT_GUEST_DIED, (0, [OTHER])),
+        (PANIC.replace("a fixture", "another"), common.EXIT_GUEST_DIED, (common.EXIT_GUEST_DIED, None)),
+        ("fine", common.EXIT_GUEST_DIED, (common.EXIT_GUEST_DIED, None)),
+        ("fine", 7, (7, None)),
+        ("fine", 0, (common.EXIT_TOOL, None)),
+    ],
+)
+def test_a_panic_that_is_asked_for(
+    tmp_path: Path, log: str, code: int, expected: tuple[int, list[str] | None]
+) -> None:
+    """That panic is the good end; no other, and no life."""
+    path = tmp_path / "log"
+    path.write_text(f"{log}\n")
+    bad = machine.bad_lines(path)
+    wanted = expected[0], bad if expected[1] is None else expected[1]
+    assert machine._panicked("a fixture", code, path, bad) == wanted
+
+
 def test_newest_is_by_number() -> None:
     versions = ["6.1.0-9-amd64", "6.1.0-56-amd64", "6.1.0-10-amd64"]
     assert kernel._newest(versions) == "6.1.0-56-amd64"

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from . import kernel, machine, module
+from . import ansible, crash, foresight, kernel, machine, module
 from .common import ROOT, cache_dir, clone_id, main_guard, say
 from .vm import guest_environment
 
@@ -31,6 +31,13 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--vm", action="store_true", help="the driver's and the bridge's, in a virtual machine"
     )
+    parser.add_argument(
+        "--crash", action="store_true", help="the crash breaker's, in a virtual machine that dies"
+    )
+    parser.add_argument(
+        "--preflight", action="store_true", help="what preflight foresees, with a real kernel's package"
+    )
+    parser.add_argument("--ansible", action="store_true", help="the roll-out's; only when it is asked for")
     parser.add_argument("--kernel", metavar="VERSION", help="the virtual machine's kernel; default 6.1")
     parser.add_argument("--cpus", type=int, default=2, help="of the virtual machine")
     parser.add_argument("--memory", default="2G", help="of the virtual machine")
@@ -47,8 +54,15 @@ def main(arguments: Sequence[str]) -> int:
         "unit": lambda: _here("tests/unit", options.pytest),
         "host": lambda: _here("tests/host", options.pytest),
         "vm": lambda: _in_guest(options),
+        "preflight": lambda: foresight.run(
+            _pytest("tests/preflight", options.pytest), options.kernel, options.cpus, options.memory
+        ),
+        "ansible": lambda: ansible.run(_pytest("tests/ansible", options.pytest)),
+        "crash": lambda: crash.run(options.kernel, options.cpus, options.memory),
     }
-    chosen = [name for name in kinds if getattr(options, name)] or list(kinds)
+    chosen = [name for name in kinds if getattr(options, name)] or [
+        name for name in kinds if name != "ansible"
+    ]
     codes: dict[str, int] = {}
     for name in chosen:
         say(f"{name} tests")

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Optional
 
-from ksonde import __version__
+from ksonde import __version__, signing
 from ksonde.machine import Machine
 from ksonde.module import built
 from ksonde.text import printable
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 OK, WARN, FAIL = "ok", "warn", "fail"
 
 _ARCHITECTURES = ("x86_64", "aarch64", "riscv64")
-_SECURE_BOOT = "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 #: Kernel options: what happens without them.
 REQUIRED = {"MODULES": "no module can be loaded", "TRACEPOINTS": "processes cannot be told apart"}
 WANTED = {
@@ -30,7 +29,22 @@ WANTED = {
     "HAVE_SYSCALL_TRACEPOINTS": "system call hooks have one way less",
     "IRQ_WORK": "readers are woken late",
 }
-_KEYS = ("/var/lib/dkms/mok.key", "/var/lib/shim-signed/mok/MOK.priv")
+DKMS_CERTIFICATE = "/var/lib/dkms/mok.pub"
+_MAKE_KEY = (
+    "let DKMS make one (dkms generate_mok), or do it by hand: openssl req -new -x509 -newkey rsa:2048 -nodes "
+    "-days 36500 -subj /CN=ksonde/ -outform DER -keyout /var/lib/dkms/mok.key "
+    f"-out {DKMS_CERTIFICATE}; then enrol it: "
+)
+#: What shim shows at the boot after `mokutil --import`; it goes on without after ten seconds.
+_MOK_MANAGER = (
+    "before the system starts a blue screen says `Perform MOK management`: press a key within 10 seconds, "
+    "choose Enroll MOK, Continue, Yes, type the password, choose Reboot"
+)
+#: How a certificate gets into the firmware.
+ENROL = (
+    f"mokutil --import {DKMS_CERTIFICATE} (it asks twice for a password that is needed once); reboot, with "
+    f"somebody at the console: {_MOK_MANAGER}"
+)
 
 
 @dataclass(frozen=True)
@@ -54,17 +68,17 @@ def examine(machine: Optional[Machine] = None) -> list[Check]:
     """All checks, in the order in which they matter."""
     machine = machine or Machine()
     checks: tuple[Callable[[Machine], Iterator[Check]], ...] = (
-        _kernel,
-        _switched_off,
+        kernel,
+        switched_off,
         _permission,
-        _modules,
-        _options,
-        _headers,
-        _compiler,
-        _make,
-        _lockdown,
+        modules,
+        options,
+        headers,
+        compiler,
+        make,
+        lockdown,
         _secure_boot,
-        _signatures,
+        signatures,
         _probes,
         _loaded,
     )
@@ -84,7 +98,7 @@ def verdict(checks: list[Check]) -> str:
     )
 
 
-def _kernel(machine: Machine) -> Iterator[Check]:
+def kernel(machine: Machine) -> Iterator[Check]:
     what = f"{machine.release} on {machine.architecture}"
     if machine.architecture not in _ARCHITECTURES:
         known = ", ".join(_ARCHITECTURES)
@@ -97,7 +111,7 @@ def _kernel(machine: Machine) -> Iterator[Check]:
         yield Check("kernel", OK, what)
 
 
-def _switched_off(machine: Machine) -> Iterator[Check]:
+def switched_off(machine: Machine) -> Iterator[Check]:
     if machine.switched_off():
         yield Check(
             "ksonde=off",
@@ -118,7 +132,7 @@ def _permission(machine: Machine) -> Iterator[Check]:
         yield Check("permission", OK, "may load modules")
 
 
-def _modules(machine: Machine) -> Iterator[Check]:
+def modules(machine: Machine) -> Iterator[Check]:
     if machine.read("/proc/modules") is None:
         yield Check(
             "modules",
@@ -137,7 +151,7 @@ def _modules(machine: Machine) -> Iterator[Check]:
         yield Check("modules", OK, "can be loaded")
 
 
-def _options(machine: Machine) -> Iterator[Check]:
+def options(machine: Machine) -> Iterator[Check]:
     config = machine.kernel_config()
     if config is None:
         where = f"/boot/config-{machine.release}, /proc/config.gz"
@@ -154,7 +168,7 @@ def _options(machine: Machine) -> Iterator[Check]:
         yield Check("kernel options", OK, ", ".join((*REQUIRED, *WANTED)).lower())
 
 
-def _headers(machine: Machine) -> Iterator[Check]:
+def headers(machine: Machine) -> Iterator[Check]:
     build = f"/lib/modules/{machine.release}/build"
     if machine.path(f"{build}/Makefile").is_file():
         yield Check("headers", OK, build)
@@ -166,7 +180,7 @@ def _headers(machine: Machine) -> Iterator[Check]:
 
 def _is_built(machine: Machine) -> bool:
     """Whether there is a module for this kernel: loaded, or in the clone."""
-    return machine.module_version() is not None or built(machine) is not None
+    return (machine.is_running and machine.module_version() is not None) or built(machine) is not None
 
 
 def _install_headers(machine: Machine) -> str:
@@ -192,7 +206,7 @@ def _distribution(machine: Machine) -> set[str]:
     return words
 
 
-def _compiler(machine: Machine) -> Iterator[Check]:
+def compiler(machine: Machine) -> Iterator[Check]:
     config = machine.kernel_config() or {}
     built_with = config.get("CC_VERSION_TEXT") or machine.read("/proc/version") or ""
     kind = "clang" if "clang" in built_with and "gcc" not in built_with.split("clang")[0] else "gcc"
@@ -222,7 +236,7 @@ def _compiler(machine: Machine) -> Iterator[Check]:
         yield Check("compiler", OK, f"{other}, version {printable(version)}")
 
 
-def _make(machine: Machine) -> Iterator[Check]:
+def make(machine: Machine) -> Iterator[Check]:
     missing = [tool for tool in ("make", "ld") if machine.find(tool) is None]
     if missing:
         state = WARN if _is_built(machine) else FAIL
@@ -239,35 +253,32 @@ def _make(machine: Machine) -> Iterator[Check]:
         yield Check("kmod", WARN, "no insmod", "install kmod")
 
 
-def _lockdown(machine: Machine) -> Iterator[Check]:
+def lockdown(machine: Machine) -> Iterator[Check]:
     state = machine.lockdown()
-    if state == "confidentiality":
+    if state == "none":
+        yield Check("lockdown", OK, state)
+    elif _lockdown_by_hand(machine):
         yield Check(
             "lockdown",
-            FAIL,
-            "confidentiality: the kernel allows no kprobes",
-            "boot with lockdown=integrity or without, with a signed module",
+            WARN,
+            f"{state}, by lockdown= on the kernel command line: the kernel takes signed modules only",
+            "sign the module (see signature), or remove it from the kernel command line and reboot",
         )
-    elif state == "integrity":
-        yield Check("lockdown", WARN, "integrity: signed modules only", "sign the module (see signature)")
     else:
-        yield Check("lockdown", OK, state)
+        yield Check(
+            "lockdown",
+            WARN,
+            f"{state}, by Secure Boot or the kernel's own options: the kernel takes signed modules only",
+            "sign the module (see signature)",
+        )
 
 
-def _secure_boot_on(machine: Machine) -> Optional[bool]:
-    variable = machine.read_bytes(_SECURE_BOOT)
-    if variable:
-        return variable[-1] == 1
-    if not machine.path("/sys/firmware/efi").is_dir():
-        return None
-    tool = machine.find("mokutil")
-    if tool is None:
-        return None
-    return "SecureBoot enabled" in machine.run([tool, "--sb-state"]).stdout
+def _lockdown_by_hand(machine: Machine) -> bool:
+    return any(word.startswith("lockdown=") for word in (machine.read("/proc/cmdline") or "").split())
 
 
 def _secure_boot(machine: Machine) -> Iterator[Check]:
-    on = _secure_boot_on(machine)
+    on = signing.secure_boot(machine)
     if on:
         yield Check(
             "secure boot",
@@ -281,37 +292,56 @@ def _secure_boot(machine: Machine) -> Iterator[Check]:
         yield Check("secure boot", OK, "off")
 
 
-def _signatures(machine: Machine) -> Iterator[Check]:
-    """Is a signature enforced, and if so, can one be made here."""
-    config = machine.kernel_config() or {}
-    enforce = (machine.read("/sys/module/module/parameters/sig_enforce") or "").strip() == "Y"
-    forced = config.get("MODULE_SIG_FORCE") == "y"
-    if not (enforce or forced or machine.lockdown() != "none"):
+def signatures(machine: Machine) -> Iterator[Check]:
+    """Is a signature needed, can one be made here, and will the kernel believe it."""
+    found = signing.look(machine)
+    if not found.needed:
         yield Check("signature", OK, "not needed")
-        return
-    key = next((path for path in _KEYS if machine.path(path).is_file()), None)
-    sign_file = f"/lib/modules/{machine.release}/build/scripts/sign-file"
-    if not machine.path(sign_file).is_file():
-        yield Check(
-            "signature", FAIL, f"needed, and there is no {sign_file}", "install the headers of this kernel"
-        )
-    elif key is None:
+    elif not found.sign_file:
         yield Check(
             "signature",
             FAIL,
-            "needed, and there is no key",
-            "make one (openssl req -new -x509 -newkey rsa:2048 -nodes -subj /CN=ksonde/ -keyout mok.key "
-            "-outform DER -out mok.pub), enrol it (mokutil --import mok.pub; reboot), sign: "
-            f"{sign_file} sha256 mok.key mok.pub ksonde.ko",
+            f"needed ({found.needed}), and there is no "
+            f"/lib/modules/{machine.release}/build/scripts/sign-file",
+            _install_headers(machine),
         )
+    elif not found.key:
+        yield Check("signature", FAIL, f"needed ({found.needed}), and there is no key", _MAKE_KEY + ENROL)
     else:
-        public = key.replace(".priv", ".der").replace(".key", ".pub")
-        yield Check(
-            "signature",
-            WARN,
-            f"needed; {key} can sign",
-            f"{sign_file} sha256 {key} {public} ksonde.ko; enrolled? mokutil --test-key {public}",
+        yield _enrolment(found)
+
+
+def _enrolment(found: signing.Signing) -> Check:
+    """DKMS signs by itself with a key that is there; whether that is believed is the firmware's affair."""
+    what = f"needed ({found.needed}); {found.key} signs"
+    enrol = ENROL.replace(DKMS_CERTIFICATE, found.certificate)
+    if found.enrolled == signing.YES:
+        by_hand = f"{found.sign_file} sha256 {found.key} {found.certificate} ksonde.ko"
+        return Check(
+            "signature", OK, f"{what}, and its certificate is enrolled", f"DKMS does it; by hand: {by_hand}"
         )
+    if not found.efi:
+        return Check(
+            "signature",
+            FAIL,
+            f"{what}, but without EFI no certificate can be enrolled: only keys built into the kernel count",
+            "boot without lockdown= and module.sig_enforce, or a kernel that has your certificate built in",
+        )
+    if found.enrolled == signing.REQUESTED:
+        return Check(
+            "signature",
+            FAIL,
+            f"{what}; its certificate is waiting to be enrolled",
+            f"reboot, with somebody at the console: {_MOK_MANAGER}",
+        )
+    if found.enrolled == signing.NO:
+        return Check("signature", FAIL, f"{what}, but its certificate is not enrolled", enrol)
+    return Check(
+        "signature",
+        WARN,
+        f"{what}; whether its certificate is enrolled cannot be told",
+        f"install mokutil and ask it: mokutil --test-key {found.certificate}; if it is not: {enrol}",
+    )
 
 
 def _probes(machine: Machine) -> Iterator[Check]:

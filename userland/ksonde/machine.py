@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import os
 import platform
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -24,14 +27,30 @@ class Machine:
         root: where its /proc, /sys, /boot, /dev, /lib are.
         release: of the running kernel; None: this one's.
         architecture: None: this one's.
+
+    Attributes:
+        running: release of the running kernel.
+        release: of the kernel that is asked about.
     """
 
     def __init__(
         self, root: Path = Path("/"), *, release: Optional[str] = None, architecture: Optional[str] = None
     ) -> None:
         self.root = root
-        self.release = release or platform.release()
+        self.running = release or platform.release()
+        self.release = self.running
         self.architecture = architecture or platform.machine()
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the kernel that is asked about is the running one."""
+        return self.release == self.running
+
+    def of(self, release: str) -> Machine:
+        """This machine, asked about another of its kernels."""
+        other = copy.copy(self)
+        other.release = release
+        return other
 
     def path(self, path: str) -> Path:
         """A path of the machine: /proc/cmdline."""
@@ -68,6 +87,13 @@ class Machine:
             env={**os.environ, "LC_ALL": "C"},
         )
 
+    def filter(self, command: Sequence[str], data: bytes) -> bytes:
+        """What a program makes of data; b"" when it is not there."""
+        tool = self.find(command[0])
+        if tool is None:
+            return b""
+        return subprocess.run([tool, *command[1:]], check=False, capture_output=True, input=data).stdout
+
     # ------------------------------------------------------------- questions
 
     def module_version(self) -> Optional[str]:
@@ -79,6 +105,25 @@ class Machine:
     def switched_off(self) -> bool:
         """Whether the kernel was booted with ksonde=off."""
         return "ksonde=off" in (self.read("/proc/cmdline") or "").split()
+
+    def boot_id(self) -> str:
+        """What tells this boot from all others; "" where the kernel does not tell."""
+        return (self.read("/proc/sys/kernel/random/boot_id") or "").strip()
+
+    def uptime(self) -> float:
+        """Seconds since the boot, those of a suspended machine included."""
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+    def log(self, message: str) -> None:
+        """Say it in the kernel's log, which the journal keeps, as far as that is allowed."""
+        line = f"<3>ksonde: {message}\n".encode()
+        with contextlib.suppress(OSError):
+            # Not open(): it asks where the file ends, which the kernel's log refuses to say.
+            descriptor = os.open(self.path("/dev/kmsg"), os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
+            try:
+                os.write(descriptor, line)
+            finally:
+                os.close(descriptor)
 
     def may_load_modules(self) -> bool:
         """Whether this process has CAP_SYS_MODULE."""
@@ -100,7 +145,7 @@ class Machine:
     def kernel_config(self) -> Optional[dict[str, str]]:
         """The kernel's options, by name without CONFIG_; None when they are nowhere to be found."""
         text = self.read(f"/boot/config-{self.release}")
-        if text is None:
+        if text is None and self.is_running:
             packed = self.read_bytes("/proc/config.gz")
             if packed is not None:
                 import gzip
@@ -116,7 +161,12 @@ class Machine:
             text = self.read(f"/lib/modules/{self.release}/build/.config")
         if text is None:
             return None
-        pairs = (
-            line[7:].split("=", 1) for line in text.splitlines() if line.startswith("CONFIG_") and "=" in line
-        )
-        return {name: value.strip().strip('"') for name, value in pairs}
+        return options_of(text)
+
+
+def options_of(text: str) -> dict[str, str]:
+    """The options in the text of a kernel's .config, by name without CONFIG_."""
+    pairs = (
+        line[7:].split("=", 1) for line in text.splitlines() if line.startswith("CONFIG_") and "=" in line
+    )
+    return {name: value.strip().strip('"') for name, value in pairs}

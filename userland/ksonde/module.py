@@ -23,9 +23,9 @@ PATIENCE = 5.0
 #: What gzip, xz and zstd files begin with.
 _COMPRESSED = (b"\x1f\x8b", b"\xfd7", b"(\xb5")
 _NODE = Path("/dev/ksonde")
-_CLONE = Path(__file__).resolve().parents[2]
+CLONE = Path(__file__).resolve().parents[2]
 #: Where a clone's build leaves the module.
-BUILT = (_CLONE / "driver" / "LKM" / "ksonde.ko", _CLONE / "ksonde.ko")
+BUILT = (CLONE / "driver" / "LKM" / "ksonde.ko", CLONE / "ksonde.ko")
 
 
 class LoadFailed(KsondeError):

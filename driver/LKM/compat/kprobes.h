@@ -27,9 +27,12 @@ static inline unsigned long ks_kprobe_function(const struct kprobe *probe)
 
 /*
  * v5.11, d741bf41d7c7 ("kprobes: Remove kretprobe hash"): the instance has no
- * pointer to its probe any more.
+ * pointer to its probe any more.  Without kretprobes there are no instances:
+ * registering one fails.
  */
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#ifndef CONFIG_KRETPROBES
+#define ks_kretprobe_of(instance)	((struct kretprobe *)NULL)
+#elif LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
 #define ks_kretprobe_of(instance)	get_kretprobe(instance)
 #else
 #define ks_kretprobe_of(instance)	((instance)->rp)

@@ -11,6 +11,7 @@
 #include <linux/sched/task.h>
 #include "../compat/file.h"
 #include "../compat/sched.h"
+#include "../engine/hook.h"
 #include "cache.h"
 #include "context.h"
 
@@ -70,7 +71,8 @@ int ks_process_start(void)
 	int err;
 
 	err = ks_cache_create();
-	if (err)
+	/* Where nothing is observed, nothing is looked at. */
+	if (err || !ks_engine_observes())
 		return err;
 	/* A fork that this walk does not see does see the table. */
 	smp_mb();

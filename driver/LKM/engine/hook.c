@@ -15,6 +15,10 @@ static char *prefer = "";
 module_param(prefer, charp, 0444);
 MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit");
 
+static char *observe_nothing = "";
+module_param(observe_nothing, charp, 0444);
+MODULE_PARM_DESC(observe_nothing, "why no hook may be armed; sessions work and tell it");
+
 #define KS_HOOK(name) &ks_hook_##name,
 struct ks_hook * const ks_hooks[] = {
 #include "../hooks/table.h"
@@ -32,6 +36,11 @@ static const struct ks_mechanism * const ks_mechanisms[] = {
 };
 
 static DEFINE_MUTEX(ks_engine_lock);
+
+bool ks_engine_observes(void)
+{
+	return !*observe_nothing;
+}
 
 unsigned int ks_engine_hooks(void)
 {
@@ -90,6 +99,12 @@ static void hook_attach(struct ks_hook *hook)
 	int err;
 
 	hook->detail[0] = '\0';
+	if (!ks_engine_observes()) {
+		scnprintf(hook->detail, sizeof(hook->detail), "ksonde observes nothing: %s\n",
+			  observe_nothing);
+		hook->state = KSONDE_HOOK_UNAVAILABLE;
+		return;
+	}
 	err = hook->prepare ? hook->prepare() : 0;
 	if (err) {
 		scnprintf(hook->detail, sizeof(hook->detail), "preparing it failed (%d)\n", err);
@@ -233,6 +248,8 @@ int ks_engine_init(void)
 		pr_err("prefer=%s: there is no such mechanism\n", prefer);
 		return -EINVAL;
 	}
+	if (!ks_engine_observes())
+		pr_warn("observes nothing: %s\n", observe_nothing);
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		ks_hooks[i]->index = i;
 		ks_hooks[i]->stats = alloc_percpu(struct ks_hook_stats);

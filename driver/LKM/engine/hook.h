@@ -145,6 +145,8 @@ static __always_inline void ks_hook_releave(struct ks_hook *hook, u64 token)
 int ks_engine_init(void);
 void ks_engine_uninit(void);
 unsigned int ks_engine_hooks(void);
+/* false: the module was loaded to observe nothing, no hook is ever armed. */
+bool ks_engine_observes(void);
 
 /*
  * One more, one fewer user of every hook that the events want; events has a

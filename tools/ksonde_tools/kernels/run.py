@@ -13,7 +13,7 @@ from typing import Any
 from ksonde_tools import kernel, machine, module
 from ksonde_tools.common import ROOT, ToolError, cache_dir, say
 
-from . import boot, build, fetch, kdir, smoke, source, trees
+from . import boot, build, fetch, foreseen, kdir, smoke, source, trees
 from .rows import KDIR, Row
 
 Result = dict[str, Any]
@@ -141,6 +141,7 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
     result["tests"] = checker.tests
     result["hooks"] = checker.hooks
     result["events"] = _events(checker)
+    result["foreseen"] = foreseen.compare(row, target, built.driver, checker.hooks)
     problems = [done.why, *died, *bad[:1]]
     load, unload = said.facts.get("load"), said.facts.get("unload")
     if load is None or load["errno"]:
@@ -148,6 +149,7 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
     elif unload is None or unload["errno"]:
         problems.append(f"the module was not unloaded: {unload}")
     problems += [f"{event}: {why[0]}" for event, why in checker.wrong.items()]
+    problems += [f"preflight was wrong: {difference}" for difference in result["foreseen"]["wrong"][:1]]
     problems += [f"{name}: {'; '.join(event['why'])}" for name, event in result["events"].items()
                  if event["verdict"] == "failed" and name not in checker.wrong]  # fmt: skip
     result["why"] = "; ".join(problem for problem in problems if problem)

@@ -16,7 +16,7 @@ import typer
 from ksonde import __version__
 from ksonde.errors import KsondeError
 
-from . import doctor, exit, hooks, load, schema, stat, status, unload, watch  # noqa: A004
+from . import breaker, doctor, exit, hooks, load, preflight, schema, stat, status, unload, watch  # noqa: A004
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,7 +41,11 @@ app.command(short_help="List the events, or the fields of one.")(schema.schema)
 app.command(short_help="Load the module.")(load.load)
 app.command(short_help="Unload the module.")(unload.unload)
 app.command(short_help="Is the module loaded, and who uses it.")(status.status)
+app.command(short_help="Note that this boot is healthy, or ends: for units.")(breaker.breaker)
 app.command(short_help="Can this machine build, sign and load the module.")(doctor.doctor)
+app.command(short_help="Would this version work on each installed kernel; installs nothing.")(
+    preflight.preflight
+)
 
 
 def _show_version(wanted: bool) -> None:

@@ -3,10 +3,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
+
+from .options import duration
 
 
 def load(
@@ -20,17 +23,45 @@ def load(
             "--module", "-m", metavar="PATH", help="This ksonde.ko, not the built or installed one."
         ),
     ] = None,
+    boot: Annotated[
+        bool,
+        typer.Option(
+            "--boot", help="From a unit: load nothing where a crash could not be noted; see `ksonde breaker`."
+        ),
+    ] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Forget that boots died with the module: load it as usual.")
+    ] = False,
+    healthy_after: Annotated[
+        Optional[float],
+        typer.Option(parser=duration, metavar="TIME", help="Until this boot counts as healthy; else 2m."),
+    ] = None,
 ) -> None:
-    """Load the module: the one built in this clone for this kernel, else the installed one."""
+    """Load the module: the one built in this clone for this kernel, else the installed one.
+
+    After a boot that died soon after its load the module observes nothing; after a second one it is not
+    loaded (exit code 10) until --retry.
+    """
+    from ksonde import breaker
     from ksonde import module as logic
+    from ksonde.text import printable
 
     for parameter in parameters or ():
         if "=" not in parameter:
             raise typer.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="'NAME=VALUE'")
-    new, source = logic.load(module, parameters or ())
+    after = breaker.HEALTHY_AFTER if healthy_after is None else healthy_after
+    done = breaker.load(module, parameters or (), boot=boot, retry=retry, healthy_after=after)
+    if done.new and not boot and not done.warning:
+        breaker.leave_watcher()
     found = logic.status()
+    if done.warning:
+        print(f"ksonde: {printable(done.warning)}", file=sys.stderr)
     typer.echo(
-        f"loaded version {found.version} from {source}"
-        if new
+        f"loaded version {found.version} from {done.source}"
+        if done.new
         else f"version {found.version} was loaded already"
     )
+    nothing = found.parameters.get("observe_nothing", "")
+    if nothing not in ("", "(null)"):
+        hint = "" if done.new else "; `ksonde unload`, then `ksonde load`"
+        typer.echo(f"it observes nothing: {printable(nothing)}{hint}")

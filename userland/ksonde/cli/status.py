@@ -11,32 +11,43 @@ from . import exit  # noqa: A004
 from .options import JsonOption
 
 if TYPE_CHECKING:
-    from ksonde.device import Info
+    from ksonde.device import HookInfo, Info
+    from ksonde.health import Health
     from ksonde.module import Status
 
 
 def status(json: JsonOption = False) -> int:
     """Say whether the module is loaded, its version, and who uses it; exits with 3 when it is not loaded."""
     import ksonde
-    from ksonde import module
+    from ksonde import health, module
 
     found = module.status()
     info, problem = None, ""
+    rows: list[HookInfo] = []
     if found.loaded:
         try:
             with ksonde.Device() as device:
-                info = device.info()
+                info, rows = device.info(), device.hooks()
         except ksonde.KsondeError as error:
             problem = f"{error}; {error.hint}" if error.hint else str(error)
+    judged = health.examine(found, rows, problem)
     if json:
         from dataclasses import asdict
         from json import dumps
 
         driver = asdict(info) if info is not None else None
-        typer.echo(dumps({**asdict(found), "driver": driver, "problem": problem or None}, indent=2))
+        parts = {"driver": driver, "problem": problem or None, "health": asdict(judged)}
+        typer.echo(dumps({**asdict(found), **parts}, indent=2))
     else:
-        typer.echo(_lines(found, info, problem))
+        typer.echo("\n".join([_lines(found, info, problem), *_health(judged)]))
     return exit.OK if found.loaded else exit.NO_DEVICE
+
+
+def _health(judged: Health) -> list[str]:
+    from ksonde.text import printable
+
+    first = f"health: {judged.state}" + (f": {printable(judged.why)}" if judged.why else "")
+    return [first, *(f"crash breaker: {printable(note)}" for note in judged.notes)]
 
 
 def _lines(found: Status, info: Info | None, problem: str) -> str:

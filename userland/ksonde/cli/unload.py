@@ -8,7 +8,12 @@ import typer
 
 def unload() -> None:
     """Unload the module; refused while somebody has a session open."""
-    from ksonde import module
+    from ksonde import breaker, module
 
-    module.unload()
+    try:
+        module.unload()
+    except module.NotLoaded:
+        breaker.note_stopped()  # by rmmod, which does not say so
+        raise
+    breaker.note_stopped()
     typer.echo("unloaded")
