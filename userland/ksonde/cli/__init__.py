@@ -16,7 +16,7 @@ import typer
 from ksonde import __version__
 from ksonde.errors import KsondeError
 
-from . import doctor, exit, hooks, load, schema, stat, status, unload, watch  # noqa: A004
+from . import annotated, doctor, exit, hooks, load, schema, stat, status, unload, watch  # noqa: A004
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +60,14 @@ def _options(
     """What programs do, live, as the kernel sees it."""
 
 
+annotated.explain(app)
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line; the exit code.  Every error is one line."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code: Any = app(args=None if argv is None else list(argv), prog_name="ksonde", standalone_mode=False)
+        code: Any = app(args=words, prog_name="ksonde", standalone_mode=False)
         sys.stdout.flush()
     except KsondeError as error:
         return _fail(str(error), error.hint, error.exit_code)
@@ -84,6 +88,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if not hasattr(error, "format_message"):
             raise
         return _wrong_usage(error)
+    if not words:
+        return exit.USAGE  # click before 8.2 has only shown the help
     return code if isinstance(code, int) else exit.OK
 
 

@@ -12,7 +12,9 @@ import typer
 def load(
     parameters: Annotated[
         Optional[list[str]],
-        typer.Argument(metavar="[NAME=VALUE]...", help="Parameters: ring_max, sessions_max, cache_entries."),
+        typer.Argument(
+            ..., metavar="[NAME=VALUE]...", help="Parameters: ring_max, sessions_max, cache_entries."
+        ),
     ] = None,
     module: Annotated[
         Optional[Path],
