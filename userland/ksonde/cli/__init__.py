@@ -16,7 +16,7 @@ import typer
 from ksonde import __version__
 from ksonde.errors import KsondeError
 
-from . import annotated, doctor, exit, hooks, load, schema, stat, status, unload, watch  # noqa: A004
+from . import agent, annotated, doctor, exit, hooks, load, schema, stat, status, unload, watch  # noqa: A004
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +35,7 @@ app.command(
     epilog=watch.EPILOG,
     short_help="Show what happens, live.",
 )(watch.watch)
+app.command(short_help="Append what happens to a file: the service.")(agent.agent)
 app.command(short_help="Where the module is attached, and what that costs.")(hooks.hooks)
 app.command(short_help="Count events: rates, drops, how full the rings get.")(stat.stat)
 app.command(short_help="List the events, or the fields of one.")(schema.schema)
