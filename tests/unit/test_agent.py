@@ -52,6 +52,10 @@ def names(path: Path) -> list[str]:
     return [line["event"] for line in lines(path)]
 
 
+def last(path: Path) -> str:
+    return names(path)[-1] if path.exists() and path.stat().st_size else ""
+
+
 def until(done: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while not done():
@@ -127,7 +131,7 @@ def test_after_a_hang_up_the_new_file_is_written(path: Path) -> None:
 
         def script() -> None:
             session.feed([FORK])
-            until(lambda: path.exists() and names(path)[-1] == "fork")
+            until(lambda: last(path) == "fork")
             path.rename(old)
             hang_up()
             until(path.exists)
@@ -179,7 +183,7 @@ def test_a_full_disk_makes_it_wait_and_nothing_is_half_written(
 
         def script() -> None:
             session.feed([FORK])
-            until(lambda: names(path)[-1] == "fork")
+            until(lambda: last(path) == "fork")
             size = path.stat().st_size
             limit(size + 100)
             session.feed([execve("x" * 200)])
@@ -208,7 +212,7 @@ def test_what_a_full_disk_did_not_take_by_the_end_is_counted(
     with FakeSession() as session:
 
         def script() -> None:
-            until(lambda: names(path)[-1] == "agent")
+            until(lambda: last(path) == "agent")
             limit(path.stat().st_size + 10)
             session.feed([FORK, FORK])
             until(lambda: not session.batches)

@@ -91,7 +91,10 @@ def test_help_of_every_command() -> None:
     runner = CliRunner()
     for command in (
         [],
-        *([name] for name in ("watch", "agent", "hooks", "stat", "schema", "load", "unload", "status", "doctor")),
+        *(
+            [name]
+            for name in ("watch", "agent", "hooks", "stat", "schema", "load", "unload", "status", "doctor")
+        ),
     ):
         done = runner.invoke(cli.app, [*command, "--help"])
         assert done.exit_code == 0
