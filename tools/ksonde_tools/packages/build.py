@@ -44,7 +44,16 @@ def rpm(version: str, folder: Path) -> list[Path]:
             archive.add(tree, tree.name)
         spec = top / "SPECS/ksonde.spec"
         shutil.copy(stage.FILES / "rpm/ksonde.spec", spec)
-        command = ["rpmbuild", "-bb", "--define", f"_topdir {top}", "--define", f"ksonde_version {version}"]
+        # Build requirements are named as RPM distributions do; here dpkg has them.
+        command = [
+            "rpmbuild",
+            "-bb",
+            "--nodeps",
+            "--define",
+            f"_topdir {top}",
+            "--define",
+            f"ksonde_version {version}",
+        ]
         stage.run([*command, spec], top, folder / "rpm.log")
         return _collect(top / "RPMS", "**/*.rpm", folder)
 

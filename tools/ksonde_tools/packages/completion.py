@@ -9,14 +9,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from typer.completion import get_completion_script
+from typer import completion
 
 FILES = {"bash": "ksonde", "zsh": "_ksonde", "fish": "ksonde.fish"}
 
 
 def script(shell: str) -> str:
     """Return what a shell reads."""
-    text = get_completion_script(prog_name="ksonde", complete_var="_KSONDE_COMPLETE", shell=shell)
+    text: str = completion.get_completion_script(  # type: ignore[attr-defined] # not exported, but of all versions
+        prog_name="ksonde", complete_var="_KSONDE_COMPLETE", shell=shell
+    )
     if shell == "zsh":
         # A file of $fpath is the function itself, which only defines another one: call that.
         text = text.replace("compdef _ksonde_completion ksonde", '_ksonde_completion "$@"')

@@ -17,8 +17,8 @@ from ksonde_tools.common import ROOT, ToolError, first_line, output
 FILES = ROOT / "tools/packages-files"
 #: What the packages are made from.
 _NEEDED = (
-    "Kbuild", "LICENSE", "README.md", "dkms.conf", "docs", "driver", "pyproject.toml", "setup.cfg", "userland",
-    "tools/ksonde_tools/__init__.py", "tools/ksonde_tools/packages",
+    "Kbuild", "LICENSE", "README.md", "dkms.conf", "docs", "driver", "pyproject.toml", "setup.cfg",
+    "userland", "tools/ksonde_tools/__init__.py", "tools/ksonde_tools/packages",
 )  # fmt: skip
 #: Where the version stands, and what it is found by.
 _VERSIONS = {
@@ -42,8 +42,8 @@ def sources(target: Path, as_version: str) -> None:
     for name in _listed():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, target / name)
-    for name, pattern in _VERSIONS.items():
-        _set_version(target / name, pattern, as_version)
+    for place, pattern in _VERSIONS.items():
+        _set_version(target / place, pattern, as_version)
 
 
 def debian(target: Path, as_version: str) -> None:
@@ -84,7 +84,9 @@ def run(command: Sequence[str | Path], cwd: Path, log: Path) -> None:
         )
     if done.returncode != 0:
         text = log.read_text(errors="replace")
-        lines = [line for line in text.splitlines() if re.search(r"\berror: |^error|^E: ", line, re.I)]
+        lines = [
+            line for line in text.splitlines() if re.search(r"\berror: |^error|^E: ", line, re.IGNORECASE)
+        ]
         raise ToolError(f"{command[0]}: {first_line(chr(10).join(lines), 'failed')}", f"all of it: {log}")
 
 
