@@ -107,7 +107,7 @@ def _without_folders(names: Iterator[str] | list[str]) -> Iterator[str]:
         head, found, _ = inside.partition(".dist-info/")
         if found:
             yield head + ".dist-info"
-        elif not inside.endswith("/"):
+        elif inside and not inside.endswith("/"):
             yield inside
 
 
