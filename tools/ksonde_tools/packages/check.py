@@ -14,10 +14,9 @@ from ksonde_tools.common import ROOT, output
 from ksonde_tools.module import DRIVER
 from ksonde_tools.module import _sources as sources
 
-from . import build, stage
+from . import build, manual, stage
 from .report import Report
 
-_COMMANDS = ("agent", "doctor", "hooks", "load", "schema", "stat", "status", "unload", "watch")
 #: The unit tests of what other versions of Python's packages could break.
 _TESTS = (
     "test_cli.py", "test_agent.py", "test_notify.py", "test_schema.py", "test_shapes.py", "test_decoder.py",
@@ -70,8 +69,7 @@ def _userland(version: str, python: str, base: str, zsh: str, packed: str) -> se
         "usr/share/bash-completion/completions/ksonde",
         "usr/share/fish/vendor_completions.d/ksonde.fish",
         f"{zsh}/_ksonde",
-        f"usr/share/man/man8/ksonde.8{packed}",
-        *(f"usr/share/man/man8/ksonde-{name}.8{packed}" for name in _COMMANDS),
+        *(f"usr/share/man/man8/{name}{packed}" for name in manual.pages()),
     }
 
 
