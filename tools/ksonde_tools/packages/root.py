@@ -88,8 +88,9 @@ def _make(path: Path, kernels: Sequence[str], added: str) -> None:
     )
     with tempfile.TemporaryDirectory(dir=cache_dir()) as folder:
         made = Path(folder) / "root"
-        command = ["mmdebstrap", "-q", "--variant=minbase", "--dpkgopt=force-unsafe-io", f"--include={','.join(names)}"]
+        command = ["mmdebstrap", "-q", "--variant=minbase", "--dpkgopt=force-unsafe-io"]
         command += [
+            f"--include={','.join(names)}",
             f"--customize-hook={fetch_later}",
             '--aptopt=APT::Sandbox::User "root"',
             "bookworm",
