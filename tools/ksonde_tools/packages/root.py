@@ -17,9 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ksonde_tools.common import ToolError, cache_dir, first_line, lock, say
-from ksonde_tools.kernels import fetch
-from ksonde_tools.kernels.apt import mirror
-from ksonde_tools.kernels.rows import ROWS
+from ksonde_tools.kernels.apt import Suite, mirror
 
 _SUITES = ("bookworm", "bookworm-security", "bookworm-backports")
 #: What a server has, what our packages depend on, and what the RPM packages are tried with.
@@ -27,9 +25,9 @@ _PACKAGES = (
     "apt-utils bash-completion dbus dkms initramfs-tools kmod logrotate man-db openssl passwd procps "
     "python3-construct python3-pyroute2 python3-pyudev python3-typer rpm systemd systemd-sysv udev"
 ).split()
-#: Kernels that are installed, and the one that is added later: rows of tools/kernels.
-_KERNELS = ("amd64-6.1", "amd64-6.12")
-_ADDED = "amd64-6.1-cloud"
+#: Kernels that are installed, and the one that is added later: series and flavour.
+_KERNELS = (("6.1", "amd64"), ("6.12", "amd64"))
+_ADDED = ("6.1", "cloud-amd64")
 #: Where the packages of the added kernel wait.
 LATER = "var/local/later"
 _ENTER = """
@@ -64,15 +62,30 @@ def base() -> Base:
     """Return the base, made once for these kernels."""
     if os.geteuid() != 0:
         raise ToolError("a root file system can be made by root only", "run as root")
-    rows = {row.name: row for row in ROWS}
-    kernels = tuple(fetch.newest(rows[name])[0] for name in _KERNELS)
-    added = fetch.newest(rows[_ADDED])[0]
+    kernels, added = tuple(_newest(*kernel) for kernel in _KERNELS), _newest(*_ADDED)
     key = hashlib.sha256(json.dumps([_PACKAGES, kernels, added]).encode()).hexdigest()[:10]
     path = cache_dir() / "roots" / key
     with lock("roots"):
         if not path.exists():
             _make(path, kernels, added)
     return Base(path, kernels, added)
+
+
+def _newest(series: str, flavour: str) -> str:
+    """Return the version of the newest kernel that has an image and headers, security updates first."""
+    pattern = re.compile(rf"linux-headers-({re.escape(series)}\.[0-9.+~a-z-]+-{re.escape(flavour)})")
+    for suite in ("bookworm-security", *_SUITES):
+        names = set(Suite(suite, "amd64").names())
+        found = [match.group(1) for match in map(pattern.fullmatch, names) if match]
+        found = [version for version in found if f"linux-image-{version}" in names and _is_plain(version, flavour)]
+        if found:
+            return max(found, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
+    raise ToolError(f"apt knows no Debian kernel {series} {flavour}", "check /etc/apt/sources.list")
+
+
+def _is_plain(version: str, flavour: str) -> bool:
+    """Not 6.1.0-56-rt-amd64 for amd64."""
+    return re.search(r"[a-z]+[-]", version.removesuffix(f"-{flavour}").replace("+deb", "") + "-") is None
 
 
 def _make(path: Path, kernels: Sequence[str], added: str) -> None:
