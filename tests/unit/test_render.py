@@ -105,6 +105,18 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             "tcp 127.0.0.1:40000 (lo) -> 127.0.0.2:443 failed: ECONNREFUSED (Connection refused)",
         ),
         (
+            record("connect", {**CONNECT, "stage": 2}),
+            "tcp 127.0.0.1:40000 (lo) -> 127.0.0.2:443 connected",
+        ),
+        (
+            record("connect", {**CONNECT, "stage": 2, "result": -111}),
+            "tcp 127.0.0.1:40000 (lo) -> 127.0.0.2:443 failed: ECONNREFUSED (Connection refused)",
+        ),
+        (
+            record("connect", {**CONNECT, "stage": 2, "result": None}),
+            "tcp 127.0.0.1:40000 (lo) -> 127.0.0.2:443 given up",
+        ),
+        (
             record(
                 "connect",
                 {**CONNECT, "result": -115, "in_progress": 1, "protocol": 0, "type": 2},

@@ -46,6 +46,7 @@ def _names() -> values.Names:
         (0, "elevation", "none"),
         (1 | 64, "elevation", "set-user-ID,0x40"),
         (0x20000 | 0x100, "clone_flags", "VM,NEWNS"),
+        (2, "connect_stage", "outcome"),
         (2, "module_stage", "failed"),
         (42, "event", "connect"),
         (43, "event", "43"),

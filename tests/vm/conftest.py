@@ -111,6 +111,16 @@ def listener() -> Iterator[socket.socket]:
 
 
 @pytest.fixture
+def full() -> Iterator[socket.socket]:
+    """A listener that is full: it answers nothing, and the call returns before the connection is there."""
+    with socket.socket() as server, socket.socket() as first:
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        first.connect(("127.0.0.1", server.getsockname()[1]))
+        yield server
+
+
+@pytest.fixture
 def cgroup() -> Iterator[Path]:
     path = acting.CGROUPS / f"test-{os.getpid()}"
     path.mkdir()

@@ -96,7 +96,8 @@ static size_t page(void)
 static void act(void)
 {
 	struct sockaddr address = { .sa_family = AF_INET };
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* A thread that reads from a number which it was given may get this one's. */
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	memcpy(address.sa_data, "\0\1\177\0\0\1", 6);
 	connect(fd, &address, sizeof(address));

@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from pyroute2 import IPRoute
 
-from acting import COMPAT, NASTY, Between, Facts, Tap, act, context_of
+from acting import COMPAT, NASTY, Between, Facts, Tap, act, context_of, waiting
 
 EVENTS = ["connect"]
 
 IFA_F_NODAD = 2
+CALL, OUTCOME = 1, 2
 AF_UNIX, AF_INET, AF_INET6 = socket.AF_UNIX, socket.AF_INET, socket.AF_INET6
 
 
@@ -36,6 +37,7 @@ def fields_of(facts: Facts, **other: Any) -> dict[str, Any]:
         "result": facts["result"],
         "socket": facts["socket"],
         "path": None,
+        "stage": CALL,
     }
     assert set(other) <= set(expected)
     return {**expected, **other}
@@ -148,19 +150,54 @@ def test_ipv6_scope(tap: Tap, bits: int) -> None:
     tap.check(tap.one("connect", facts["tgid"]), context_of(facts), data, flags=flags_of(bits))
 
 
-def test_in_progress(tap: Tap, bits: int) -> None:
-    """A listener that is full answers nothing: the call returns before the connection is there."""
-    with socket.socket() as server, socket.socket() as first:
-        server.bind(("127.0.0.1", 0))
-        server.listen(0)
-        port = server.getsockname()[1]
-        first.connect(("127.0.0.1", port))
-        facts = act(f"tcp=127.0.0.1:{port}:nonblock", bits=bits)["tcp"]
-        assert facts["result"] == -errno.EINPROGRESS
-        tap.collect()
-        data = fields_of(facts, remote_port=port, remote_address="127.0.0.1", in_progress=1)
-        record = tap.of("connect", facts["tgid"])[0]
-        tap.check(record, context_of(facts), data, flags=flags_of(bits))
+def assert_outcome(tap: Tap, facts: Facts, port: int, result: int | None, bits: int) -> None:
+    """The call says that it is in progress, a second record what became of that: both say who asked."""
+    assert facts["result"] == -errno.EINPROGRESS
+    call, outcome = tap.of("connect", facts["tgid"])
+    data = fields_of(facts, remote_port=port, remote_address="127.0.0.1", in_progress=1)
+    tap.check(call, context_of(facts), data, flags=flags_of(bits))
+    data.update(stage=OUTCOME, in_progress=0, result=result)
+    tap.check(outcome, context_of(facts), data, flags=flags_of(bits))
+    assert tap.hooks[outcome.hook or 0].name == "connect_outcome"
+    assert outcome.time > call.time
+
+
+def test_in_progress_then_connected(tap: Tap, listener: socket.socket, bits: int) -> None:
+    port = listener.getsockname()[1]
+    done = act(f"tcp=127.0.0.1:{port}:nonblock", "outcome", bits=bits)
+    assert done["outcome"]["result"] == 0
+    tap.collect()
+    assert_outcome(tap, done["tcp"], port, 0, bits)
+
+
+def test_in_progress_then_refused(tap: Tap, bits: int) -> None:
+    port = refused_port()
+    done = act(f"tcp=127.0.0.1:{port}:nonblock", "outcome", bits=bits)
+    assert done["outcome"]["result"] == -errno.ECONNREFUSED
+    tap.collect()
+    assert_outcome(tap, done["tcp"], port, -errno.ECONNREFUSED, bits)
+
+
+def test_in_progress_then_connected_by_others(tap: Tap, full: socket.socket) -> None:
+    """The answer finds some other task: the record is about who asked."""
+    port = full.getsockname()[1]
+    program = waiting(f"tcp=127.0.0.1:{port}:nonblock", "ready", "outcome")
+    tap.collect()
+    assert tap.one("connect", program.facts["tgid"]).in_progress == 1
+    before = tap.all
+    full.accept()[0].close()
+    done = program.go()
+    assert done["outcome"]["result"] == 0
+    tap.all = [*before, *tap.collect()]
+    assert_outcome(tap, done["tcp"], port, 0, 64)
+
+
+@pytest.mark.parametrize("how", ["nonblock", "timeout"])
+def test_in_progress_then_given_up(tap: Tap, full: socket.socket, bits: int, how: str) -> None:
+    port = full.getsockname()[1]
+    facts = act(f"tcp=127.0.0.1:{port}:{how}", bits=bits)["tcp"]
+    tap.collect()
+    assert_outcome(tap, facts, port, None, bits)
 
 
 @pytest.mark.parametrize("name", ["plain", NASTY], ids=["plain", "nasty"])

@@ -45,7 +45,7 @@ def quiet_and_well() -> Iterator[None]:
         assert len(tap.of("connect", tgid)) == 3
 
 
-def hostile(*arguments: str, timeout: float = 400) -> str:
+def hostile(*arguments: str, timeout: float = 200) -> str:
     done = subprocess.run([HOSTILE, *arguments], capture_output=True, text=True, check=False, timeout=timeout)
     assert done.returncode == 0, done.stderr
     return done.stdout

@@ -165,3 +165,19 @@ def test_missed_by_the_mechanism(place: Path) -> None:
         assert_fields(tap.schema, record, expected)
     assert len(mine) + missed == 700
     assert stats.produced == stats.delivered + sum(stats.dropped.values())
+
+
+def test_outcomes_missed(full: socket.socket) -> None:
+    """More connects in progress than are kept: those whose outcome will not be told are counted."""
+    count = 900
+    with ksonde.open(["connect"]) as session:
+        tap = Tap(session, lossy=True)
+        tgid = act(f"underway={count}:{full.getsockname()[1]}")["underway"]["tgid"]
+        tap.collect()
+        stats = session.stats()
+    told = tap.of("connect", tgid, stage=2)
+    missed = sum(record.count for record in tap.of("lost"))
+    assert len(tap.of("connect", tgid, stage=1)) == count
+    assert 0 < missed < count and len(told) == count - missed
+    assert {record.result for record in told} == {None}
+    assert stats.dropped["missed"] == missed and stats.produced == stats.delivered + missed

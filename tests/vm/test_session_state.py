@@ -70,6 +70,6 @@ def test_hooks_of_this_kernel() -> None:
         ["connect", "execve", "exit", "create_file", "load_module", "update_cred", "fork"]
     ) as session:
         hooks = session.device.hooks()
-        assert len(hooks) >= 9
+        assert len(hooks) >= 10
         assert {hook.name: hook.state for hook in hooks} == {hook.name: "armed" for hook in hooks}
         assert all(hook.users == 1 and hook.target for hook in hooks)

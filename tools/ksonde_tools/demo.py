@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -37,6 +38,7 @@ class Workload:
             self._tcp6,
             self._set_user_id_call,
             self._script,
+            self._without_waiting,
             self._refused,
             self._udp,
             self._unix,
@@ -84,6 +86,12 @@ class Workload:
 
     def _tcp6(self) -> None:
         _connect(socket.AF_INET6, socket.SOCK_STREAM, ("::1", 0))
+
+    def _without_waiting(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as client:
+            client.setblocking(False)
+            client.connect_ex(server.getsockname())
+            select.select([], [client], [], 1)
 
     def _refused(self) -> None:
         with socket.socket() as client:

@@ -22,6 +22,7 @@ _MODULES = (
     "net/9p/9pnet",
     "net/9p/9pnet_virtio",
     "fs/9p/9p",
+    "fs/overlayfs/overlay",
 )
 
 

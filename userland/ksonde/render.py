@@ -245,6 +245,8 @@ class Renderer:
         return join([route, self._outcome(record), self._namespace(record)])
 
     def _outcome(self, record: Record) -> str:
+        if get(record, "stage") == 2 and not get(record, "result"):
+            return "given up" if get(record, "result") is None else "connected"
         if get(record, "in_progress"):
             return self.paint("dim", "under way")
         result = get(record, "result")

@@ -82,6 +82,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         255: "raw",
         262: "mptcp",
     },
+    "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
     "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed"},
     "session_change": {

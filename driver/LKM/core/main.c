@@ -9,10 +9,12 @@
 #include <linux/module.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <asm/setup.h>
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "device.h"
+
+/* More than COMMAND_LINE_SIZE: a boot configuration adds to the line. */
+#define KS_COMMAND_LINE_MAX	16384
 
 /* ksonde=off on the kernel command line: a way back for who cannot boot with it. */
 static bool __init ksonde_is_off(void)
@@ -28,10 +30,10 @@ static bool __init ksonde_is_off(void)
 		pr_warn("/proc/cmdline is not there: nobody looked for ksonde=off\n");
 		return false;
 	}
-	line = kzalloc(COMMAND_LINE_SIZE + 1, GFP_KERNEL);
+	line = kzalloc(KS_COMMAND_LINE_MAX + 1, GFP_KERNEL);
 	if (!line)
 		goto out_close;
-	length = kernel_read(file, line, COMMAND_LINE_SIZE, &at);
+	length = kernel_read(file, line, KS_COMMAND_LINE_MAX, &at);
 	rest = length > 0 ? strim(line) : NULL;
 	while ((word = strsep(&rest, " ")))
 		off |= !strcmp(word, "ksonde=off");

@@ -87,8 +87,14 @@ static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 static void hook_attach(struct ks_hook *hook)
 {
 	const struct ks_point *point;
+	int err;
 
 	hook->detail[0] = '\0';
+	err = hook->prepare ? hook->prepare() : 0;
+	if (err) {
+		scnprintf(hook->detail, sizeof(hook->detail), "preparing it failed (%d)\n", err);
+		goto unavailable;
+	}
 	for (point = hook->points; point->mechanism; point++) {
 		if (!strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
 		    hook_try(hook, point))
@@ -99,6 +105,9 @@ static void hook_attach(struct ks_hook *hook)
 		    hook_try(hook, point))
 			return;
 	}
+	if (hook->release)
+		hook->release();
+unavailable:
 	hook->state = KSONDE_HOOK_UNAVAILABLE;
 	pr_warn("hook %s is unavailable: %s", hook->name, hook->detail);
 }
@@ -138,6 +147,8 @@ void ks_engine_disarm(u64 events)
 		if (gone[i]) {
 			ks_mechanisms[hook->taken->mechanism]->free(hook->attachment);
 			hook->attachment = NULL;
+			if (hook->release)
+				hook->release();
 		}
 		if (!hook->users)
 			hook->state = KSONDE_HOOK_IDLE;
@@ -147,11 +158,14 @@ void ks_engine_disarm(u64 events)
 
 u64 ks_engine_missed(const struct ks_hook *hook)
 {
+	unsigned int cpu;
 	u64 missed = 0;
 
+	for_each_possible_cpu(cpu)
+		missed += READ_ONCE(per_cpu_ptr(hook->stats, cpu)->missed);
 	mutex_lock(&ks_engine_lock);
 	if (hook->attachment && ks_mechanisms[hook->taken->mechanism]->missed)
-		missed = ks_mechanisms[hook->taken->mechanism]->missed(hook->attachment);
+		missed += ks_mechanisms[hook->taken->mechanism]->missed(hook->attachment);
 	mutex_unlock(&ks_engine_lock);
 	return missed;
 }

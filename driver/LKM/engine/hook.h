@@ -73,6 +73,7 @@ struct ks_hook_stats {
 	u64 hits;
 	u64 timed_hits;
 	u64 timed_ns;
+	u64 missed;		/* by the handlers, beside what the mechanism missed */
 };
 
 struct ks_hook {
@@ -80,6 +81,9 @@ struct ks_hook {
 	u32 event;			/* enum ks_event_index; KS_EVENTS: none */
 	bool always;			/* armed while any session is started */
 	const struct ks_point *points;	/* ends with an empty one */
+	/* What the handlers need while the hook is armed; may sleep.  Both or none. */
+	int (*prepare)(void);
+	void (*release)(void);
 
 	/* The engine's, under its mutex. */
 	u32 index;

@@ -14,11 +14,13 @@
 #include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
+#include "connect.h"
 
 struct connecting {
 	struct socket *socket;
 	u32 length;
 	bool asked_only;	/* the LSMs were asked, no more is known */
+	bool expected;		/* the outcome may come after the return */
 	union {
 		sa_family_t family;
 		struct sockaddr_in in;
@@ -50,15 +52,29 @@ static __always_inline bool begin(struct connecting *data, struct socket *socket
 	return false;
 }
 
+/* Only such a call can return while the connection is under way. */
+static __always_inline bool may_be_early(const struct file *file, unsigned long flags,
+					 const struct sock *sk)
+{
+	return sk && sk->sk_protocol == IPPROTO_TCP &&
+	       ((file->f_flags | flags) & O_NONBLOCK ||
+		READ_ONCE(sk->sk_sndtimeo) != MAX_SCHEDULE_TIMEOUT);
+}
+
 static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 {
+	struct file *file = (struct file *)call->arg[0];
 	struct connecting *connecting = data;
 
 	if (!ks_is_wanted(connect))
 		return false;
 	connecting->asked_only = false;
-	return begin(connecting, ks_sock_from_file((struct file *)call->arg[0]),
-		     (const void *)call->arg[1], call->arg[2]);
+	if (!begin(connecting, ks_sock_from_file(file), (const void *)call->arg[1],
+		   call->arg[2]))
+		return false;
+	connecting->expected = may_be_early(file, call->arg[3], connecting->socket->sk) &&
+			       ks_outcome_expect(connecting->socket->sk);
+	return true;
 }
 
 static bool enter_lsm(struct ks_hook *hook, const struct ks_call *call, void *data)
@@ -68,6 +84,7 @@ static bool enter_lsm(struct ks_hook *hook, const struct ks_call *call, void *da
 	if (!ks_is_wanted(connect))
 		return false;
 	connecting->asked_only = true;
+	connecting->expected = false;
 	return begin(connecting, (struct socket *)call->arg[0],
 		     (const void *)call->arg[1], call->arg[2]);
 }
@@ -143,17 +160,18 @@ static void put_path(struct ks_record *record, struct ks_event_connect *e,
 	ks_record_string(record, &e->path, path, *path ? strnlen(path, length) : length);
 }
 
-/* Without a result where only the entry is seen. */
-static void record_connect(struct ks_hook *hook, const struct connecting *connecting,
-			   const int *result)
+/* Without a result where only the entry is seen.  NULL: not wanted of this task. */
+static struct ks_record *record_connect(struct ks_hook *hook,
+					const struct connecting *connecting, const int *result)
 {
 	struct ks_event_connect *e;
 	struct ks_record *record;
 
 	record = ks_record_begin(hook, connect);
 	if (!record)
-		return;
+		return NULL;
 	e = ks_record_event(record, connect);
+	e->stage = KS_CONNECT_CALL;
 	e->family = connecting->address.family;
 	e->type = connecting->socket->type;
 	if (connecting->socket->sk)
@@ -172,22 +190,41 @@ static void record_connect(struct ks_hook *hook, const struct connecting *connec
 	put_remote(record, e, connecting);
 	put_local(record, e, connecting);
 	put_path(record, e, connecting);
-	ks_record_commit(record);
+	return record;
 }
 
 static void leave(struct ks_hook *hook, long ret, void *data)
 {
+	const struct connecting *connecting = data;
+	const struct sock *sk = connecting->socket->sk;
+	struct ks_pending *decided = NULL;
+	struct ks_record *record;
 	const int result = ret;
 
-	record_connect(hook, data, &result);
+	record = record_connect(hook, connecting, &result);
+	if (connecting->expected) {
+		if (record && result == -EINPROGRESS)
+			decided = ks_outcome_await(sk, record);
+		else
+			ks_outcome_forget(sk);
+	} else if (result == -EINPROGRESS && !connecting->asked_only) {
+		ks_outcome_missed();
+	}
+	if (record)
+		ks_record_commit(record);
+	if (decided)
+		ks_outcome_record(decided);
 }
 
 static void asked(struct ks_hook *hook, const struct ks_call *call)
 {
 	struct connecting connecting;
+	struct ks_record *record = NULL;
 
 	if (enter_lsm(hook, call, &connecting))
-		record_connect(hook, &connecting, NULL);
+		record = record_connect(hook, &connecting, NULL);
+	if (record)
+		ks_record_commit(record);
 }
 
 /*

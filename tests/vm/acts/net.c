@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,14 +122,46 @@ static struct sockaddr_in inet(const char *host, int port)
 	return in;
 }
 
-/* address:port[:nonblock] */
+/* address:port[:nonblock|timeout] */
 void step_tcp(char *value)
 {
 	char *host = take_word(&value);
 	struct sockaddr_in in = inet(host, take_number(&value));
 	int flag = !strcmp(value, "nonblock") ? SOCK_NONBLOCK : 0;
+	struct timeval soon = { .tv_usec = 50000 };
+	int fd = make(AF_INET, SOCK_STREAM | flag, 0);
 
-	connect_and_say("tcp", make(AF_INET, SOCK_STREAM | flag, 0), &in, sizeof(in));
+	if (!strcmp(value, "timeout"))
+		check(!setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &soon, sizeof(soon)),
+		      "SO_SNDTIMEO");
+	connect_and_say("tcp", fd, &in, sizeof(in));
+}
+
+/* What became of the last socket's connection: the negative errno value, or 0. */
+void step_outcome(char *value)
+{
+	struct pollfd wait = { .fd = last, .events = POLLOUT };
+	socklen_t length = sizeof(int);
+	int error;
+
+	(void)value;
+	check(poll(&wait, 1, 20000) == 1, "poll");
+	check(!getsockopt(last, SOL_SOCKET, SO_ERROR, &error, &length), "SO_ERROR");
+	say("outcome", -error);
+}
+
+/* count:port: that many connects to loopback that are under way when it ends. */
+void step_underway(char *value)
+{
+	long count = take_number(&value), done = 0;
+	struct sockaddr_in in = inet("127.0.0.1", take_number(&value));
+
+	for (; done < count; done++) {
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+		check(do_connect(fd, &in, sizeof(in)) == -EINPROGRESS, "EINPROGRESS");
+	}
+	say("underway", done);
 }
 
 /* address:port */

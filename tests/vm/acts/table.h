@@ -48,6 +48,8 @@ STEP(sleep)
 
 /* net.c */
 STEP(tcp)
+STEP(outcome)
+STEP(underway)
 STEP(udp)
 STEP(tcp6)
 STEP(socket)
