@@ -19,7 +19,7 @@ from pathlib import Path
 from ksonde_tools.common import ToolError, cache_dir, first_line, lock, say
 from ksonde_tools.kernels.apt import Suite, mirror
 
-_SUITES = ("bookworm", "bookworm-security", "bookworm-backports")
+_SUITES = ("bookworm", "bookworm-backports", "bookworm-security")
 #: What a server has, what our packages depend on, and what the RPM packages are tried with.
 _PACKAGES = (
     "apt-utils bash-completion dbus dkms initramfs-tools kmod logrotate man-db openssl passwd procps "
@@ -72,20 +72,16 @@ def base() -> Base:
 
 
 def _newest(series: str, flavour: str) -> str:
-    """Return the version of the newest kernel that has an image and headers, security updates first."""
-    pattern = re.compile(rf"linux-headers-({re.escape(series)}\.[0-9.+~a-z-]+-{re.escape(flavour)})")
-    for suite in ("bookworm-security", *_SUITES):
+    """Return the version of the newest kernel that has an image and headers, the newest suite first."""
+    numbers = r"\.[0-9]+(?:-[0-9]+)?(?:\+deb[0-9]+)?"
+    pattern = re.compile(rf"linux-headers-({re.escape(series)}{numbers}-{re.escape(flavour)})")
+    for suite in reversed(_SUITES):
         names = set(Suite(suite, "amd64").names())
         found = [match.group(1) for match in map(pattern.fullmatch, names) if match]
-        found = [version for version in found if f"linux-image-{version}" in names and _is_plain(version, flavour)]
+        found = [version for version in found if f"linux-image-{version}" in names]
         if found:
             return max(found, key=lambda version: [int(number) for number in re.findall(r"\d+", version)])
     raise ToolError(f"apt knows no Debian kernel {series} {flavour}", "check /etc/apt/sources.list")
-
-
-def _is_plain(version: str, flavour: str) -> bool:
-    """Not 6.1.0-56-rt-amd64 for amd64."""
-    return re.search(r"[a-z]+[-]", version.removesuffix(f"-{flavour}").replace("+deb", "") + "-") is None
 
 
 def _make(path: Path, kernels: Sequence[str], added: str) -> None:
