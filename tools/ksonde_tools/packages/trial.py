@@ -105,10 +105,8 @@ def _verbs(system: Path, base: Base, version: str, report: Report) -> None:
     name, kernel = f"ksonde/{version}", base.kernels[0]
     for command, wanted in (
         (("uninstall", name, "-k", kernel), "built"),
-        (("unbuild", name, "-k", kernel), None),
-        (("build", name, "-k", kernel), "built"),
-        (("install", name, "-k", kernel), "installed"),
         (("remove", name, "-k", kernel), None),
+        (("build", name, "-k", kernel), "built"),
         (("install", name, "-k", kernel), "installed"),
     ):
         done = root.run(system, "dkms", *command)
