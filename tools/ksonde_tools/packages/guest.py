@@ -179,7 +179,7 @@ def main() -> int:
     plan = json.loads((TRIAL / "plan.json").read_text())
     words = Path("/proc/cmdline").read_text().split()
     running(plan["old"])
-    if "ksonde.trial=all" in words:
+    if "trial=all" in words:
         rotation()
         upgrade(plan["old"], plan["new"])
         in_use()

@@ -75,7 +75,7 @@ class Disk:
             command += ["-drive", f"file={self._image},format=raw,if=virtio"]
             command += ["-serial", f"file:{log}", "-serial", f"file:{answers}"]
             command += ["-kernel", str(image), "-initrd", str(self._system / f"boot/initrd.img-{kernel}")]
-            command += ["-append", f"{_WORDS} ksonde.trial={mode}"]
+            command += ["-append", f"{_WORDS} trial={mode}"]
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
