@@ -44,7 +44,7 @@ _POLICY = "#!/bin/sh\nexit 101\n"
 _VOLATILE = re.compile(
     r"(?:dev|proc|run|sys|tmp|var/tmp|var/cache|var/lib/apt|var/lib/dpkg|var/lib/rpm|var/log/apt|var/lib/ucf)/.*"
     r"|var/lib/dkms/mok[.](?:key|pub)|var/log/(?:dpkg|alternatives|bootstrap)[.]log"
-    r"|etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-|etc/[.]pwd[.]lock|boot/initrd[.]img-.*"
+    r"|etc/(?:passwd|group|shadow|gshadow|subuid|subgid)-|etc/[.]pwd[.]lock|boot/initrd[.]img-.*|root/[.]rpmdb(?:/.*)?"
     r"|usr/sbin/policy-rc[.]d|.*/__pycache__(?:/.*)?"
 )
 

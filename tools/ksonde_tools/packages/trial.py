@@ -17,6 +17,8 @@ from .report import Report
 from .root import Base
 
 _UNITS = ("ksonde-load.service", "ksonde-agent.service")
+#: What every RPM distribution has.
+_RPM_FOLDERS = ("usr/lib/python3.11/site-packages", "usr/share/licenses")
 _BOOT_SECONDS = 900.0
 _ALL_SECONDS = 3600.0
 
@@ -47,6 +49,8 @@ def rpm(folder: Path, old: str, new: str) -> int:
     with root.copy(base.path) as system:
         # One kernel to build for is enough: the loop over all is the same.
         _without_headers(system, base.kernels[1:])
+        for name in _RPM_FOLDERS:
+            (system / name).mkdir(parents=True, exist_ok=True)
         before = root.snapshot(system)
         for version in (old, new):
             said = _rpm(system, "--upgrade", packages[version])
