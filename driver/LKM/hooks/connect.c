@@ -24,6 +24,9 @@ union address {
 	struct sockaddr_un un;
 };
 
+/* What the files' connect calls end in. */
+#define PROTOCOLS "inet_stream_connect inet_dgram_connect unix_stream_connect unix_dgram_connect"
+
 struct connecting {
 	struct socket *socket;
 	/* The caller's, in a whole sockaddr_storage: there until the return. */
@@ -246,9 +249,7 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
  */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
-	KS_KRETPROBE("inet_stream_connect inet_dgram_connect "
-		     "unix_stream_connect unix_dgram_connect",
-		     enter_protocol, leave, sizeof(struct connecting)),
+	KS_KRETPROBE(PROTOCOLS, enter_protocol, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),
 	KS_FTRACE("security_socket_connect", asked),
 	{}
