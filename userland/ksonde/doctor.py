@@ -105,8 +105,8 @@ def kernel(machine: Machine) -> Iterator[Check]:
         yield Check("kernel", FAIL, what, f"ksonde knows {known}")
         return
     match = re.match(r"(\d+)\.(\d+)", machine.release)
-    if match is None or (int(match[1]), int(match[2])) < (5, 10):
-        yield Check("kernel", WARN, what, "ksonde is tested from kernel 5.10 on")
+    if match is None or (int(match[1]), int(match[2])) < (4, 14):
+        yield Check("kernel", WARN, what, "ksonde is tested from kernel 4.14 on")
     else:
         yield Check("kernel", OK, what)
 
