@@ -16,12 +16,14 @@ from pathlib import Path
 from typing import Any, Callable, Optional
 
 import pytest
+from typer.models import OptionInfo, ParameterInfo
 from typer.testing import CliRunner
 
 import ksonde
 from fakes import SCHEMA, FakeDevice, FakeSession, execve, record
 from ksonde import __version__, cli, errors
 from ksonde.cli import exit as codes
+from ksonde.cli import watch
 from ksonde.errors import DeviceMissing, NoSuchProcess, PermissionRefused, SchemaTooNew, VersionMismatch
 from ksonde.record import Record
 from support import CONNECT
@@ -92,12 +94,27 @@ def test_help_of_every_command() -> None:
     runner = CliRunner()
     for command in (
         [],
-        *([name] for name in ("watch", "hooks", "stat", "schema", "load", "unload", "status", "doctor")),
+        *(
+            [name]
+            for name in ("watch", "agent", "hooks", "stat", "schema", "load", "unload", "status", "doctor")
+        ),
         ["breaker"],
     ):
         done = runner.invoke(cli.app, [*command, "--help"])
         assert done.exit_code == 0
         assert "Usage:" in done.output
+
+
+def test_typer_is_told_everything_without_annotated() -> None:
+    # Debian 12's typer would take a name for the default of a parameter that it does not understand.
+    for command in cli.app.registered_commands:
+        assert command.callback is not None
+        for parameter in inspect.signature(command.callback).parameters.values():
+            assert not hasattr(parameter.annotation, "__metadata__")
+            assert isinstance(parameter.default, ParameterInfo), parameter
+            if isinstance(parameter.default, OptionInfo):
+                assert parameter.default.default is not ..., parameter
+    assert inspect.signature(watch.watch).parameters["event"].default.param_decls == ("--event", "-e")
 
 
 def test_the_exit_codes_are_all_in_help_and_manual() -> None:

@@ -40,7 +40,7 @@ def layout(tmp_path_factory: pytest.TempPathFactory) -> dict[str, int]:
 def test_context(layout: dict[str, int]) -> None:
     schema = json.loads(schema_text())
     assert layout["sizeof(struct ksonde_header)"] == schema["header_size"] == HEADER_SIZE
-    assert layout["sizeof(struct ks_context)"] == 128
+    assert layout["sizeof(struct ks_context)"] == 120
     assert len(schema["context"]) == 23
     for name, _, offset, *_ in schema["context"]:
         assert offset == HEADER_SIZE + layout[f"offsetof(struct ks_context, {name})"], name

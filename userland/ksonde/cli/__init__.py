@@ -16,7 +16,21 @@ import typer
 from ksonde import __version__
 from ksonde.errors import KsondeError
 
-from . import breaker, doctor, exit, hooks, load, preflight, schema, stat, status, unload, watch  # noqa: A004
+from . import (
+    agent,
+    annotated,
+    breaker,
+    doctor,
+    exit,  # noqa: A004
+    hooks,
+    load,
+    preflight,
+    schema,
+    stat,
+    status,
+    unload,
+    watch,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +49,7 @@ app.command(
     epilog=watch.EPILOG,
     short_help="Show what happens, live.",
 )(watch.watch)
+app.command(short_help="Append what happens to a file: the service.")(agent.agent)
 app.command(short_help="Where the module is attached, and what that costs.")(hooks.hooks)
 app.command(short_help="Count events: rates, drops, how full the rings get.")(stat.stat)
 app.command(short_help="List the events, or the fields of one.")(schema.schema)
@@ -64,10 +79,14 @@ def _options(
     """What programs do, live, as the kernel sees it."""
 
 
+annotated.explain(app)
+
+
 def main(argv: Optional[Sequence[str]] = None) -> int:
     """Run the command line; the exit code.  Every error is one line."""
+    words = list(sys.argv[1:] if argv is None else argv)
     try:
-        code: Any = app(args=None if argv is None else list(argv), prog_name="ksonde", standalone_mode=False)
+        code: Any = app(args=words, prog_name="ksonde", standalone_mode=False)
         sys.stdout.flush()
     except KsondeError as error:
         return _fail(str(error), error.hint, error.exit_code)
@@ -88,6 +107,8 @@ def main(argv: Optional[Sequence[str]] = None) -> int:
         if not hasattr(error, "format_message"):
             raise
         return _wrong_usage(error)
+    if not words:
+        return exit.USAGE  # click before 8.2 has only shown the help
     return code if isinstance(code, int) else exit.OK
 
 

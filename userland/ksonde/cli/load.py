@@ -9,13 +9,17 @@ from typing import Annotated, Optional
 
 import typer
 
-from .options import duration
+from ksonde import text
+
+from .options import checked, duration
 
 
 def load(
     parameters: Annotated[
         Optional[list[str]],
-        typer.Argument(metavar="[NAME=VALUE]...", help="Parameters: ring_max, sessions_max, cache_entries."),
+        typer.Argument(
+            ..., metavar="[NAME=VALUE]...", help="Parameters: ring_max, sessions_max, cache_entries."
+        ),
     ] = None,
     module: Annotated[
         Optional[Path],
@@ -33,8 +37,13 @@ def load(
         bool, typer.Option("--retry", help="Forget that boots died with the module: load it as usual.")
     ] = False,
     healthy_after: Annotated[
-        Optional[float],
-        typer.Option(parser=duration, metavar="TIME", help="Until this boot counts as healthy; else 2m."),
+        Optional[str],
+        typer.Option(
+            "--healthy-after",
+            callback=checked(text.parse_duration),
+            metavar="TIME",
+            help="Until this boot counts as healthy; else 2m.",
+        ),
     ] = None,
 ) -> None:
     """Load the module: the one built in this clone for this kernel, else the installed one.
@@ -44,18 +53,18 @@ def load(
     """
     from ksonde import breaker
     from ksonde import module as logic
-    from ksonde.text import printable
 
     for parameter in parameters or ():
         if "=" not in parameter:
             raise typer.BadParameter(f"{parameter!r} is not NAME=VALUE", param_hint="'NAME=VALUE'")
-    after = breaker.HEALTHY_AFTER if healthy_after is None else healthy_after
+    seconds = duration(healthy_after)
+    after = breaker.HEALTHY_AFTER if seconds is None else seconds
     done = breaker.load(module, parameters or (), boot=boot, retry=retry, healthy_after=after)
     if done.new and not boot and not done.warning:
         breaker.leave_watcher()
     found = logic.status()
     if done.warning:
-        print(f"ksonde: {printable(done.warning)}", file=sys.stderr)
+        print(f"ksonde: {text.printable(done.warning)}", file=sys.stderr)
     typer.echo(
         f"loaded version {found.version} from {done.source}"
         if done.new
@@ -64,4 +73,4 @@ def load(
     nothing = found.parameters.get("observe_nothing", "")
     if nothing not in ("", "(null)"):
         hint = "" if done.new else "; `ksonde unload`, then `ksonde load`"
-        typer.echo(f"it observes nothing: {printable(nothing)}{hint}")
+        typer.echo(f"it observes nothing: {text.printable(nothing)}{hint}")

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Callable, Optional
 
 import typer
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The events of the stream itself: they come without being asked for.
 ALWAYS = ("lost", "session_state")
+#: Bytes of a CPU's ring.
+RING = 4 << 20
 
 
 class Profile(str, Enum):
@@ -25,20 +27,28 @@ class Profile(str, Enum):
     SANDBOX = "sandbox"
 
 
-def duration(value: str) -> float:
+def duration(value: Optional[str]) -> Optional[float]:
     """An option's TIME in seconds."""
-    try:
-        return text.parse_duration(value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    return None if value is None else text.parse_duration(value)
 
 
-def ring_bytes(value: str) -> int:
+def ring_bytes(value: Optional[str]) -> int:
     """An option's SIZE in bytes."""
-    try:
-        return text.parse_size(value)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    return RING if value is None else text.parse_size(value)
+
+
+def checked(parse: Callable[[str], object]) -> Callable[[Optional[str]], Optional[str]]:
+    """A callback that refuses what cannot be parsed: typer before 0.8 takes no parser."""
+
+    def check(value: Optional[str]) -> Optional[str]:
+        if value is not None:
+            try:
+                parse(value)
+            except ValueError as error:
+                raise typer.BadParameter(str(error)) from None
+        return value
+
+    return check
 
 
 def complete_event(incomplete: str) -> list[str]:
@@ -91,9 +101,16 @@ EventOption = Annotated[
         autocompletion=complete_event,
     ),
 ]
-ProfileOption = Annotated[Optional[Profile], typer.Option(help="A set of events; adds to --event.")]
+ProfileOption = Annotated[
+    Optional[Profile], typer.Option("--profile", help="A set of events; adds to --event.")
+]
 RingOption = Annotated[
-    Optional[int],
-    typer.Option(parser=ring_bytes, metavar="SIZE", help="Ring of each CPU, a power of two; else 4M."),
+    Optional[str],
+    typer.Option(
+        "--ring",
+        callback=checked(text.parse_size),
+        metavar="SIZE",
+        help="Ring of each CPU, a power of two; else 4M.",
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]

@@ -18,7 +18,9 @@ _PROFILES = {"D": "default", "S": "sandbox", "-": "always"}
 def schema(
     event: Annotated[
         Optional[str],
-        typer.Argument(metavar="[EVENT]", help="The fields of this event.", autocompletion=complete_event),
+        typer.Argument(
+            ..., metavar="[EVENT]", help="The fields of this event.", autocompletion=complete_event
+        ),
     ] = None,
     json: JsonOption = False,
 ) -> None:

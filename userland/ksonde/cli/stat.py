@@ -7,19 +7,29 @@ from typing import Annotated, Optional
 
 import typer
 
-from .options import EventOption, JsonOption, ProfileOption, RingOption, chosen, duration
+from ksonde.text import parse_duration
+
+from .options import EventOption, JsonOption, ProfileOption, RingOption, checked, chosen, duration, ring_bytes
 
 
 def stat(
     seconds: Annotated[
-        Optional[float],
-        typer.Option("--for", parser=duration, metavar="TIME", help="How long to count; 5s if not given."),
+        Optional[str],
+        typer.Option(
+            "--for",
+            callback=checked(parse_duration),
+            metavar="TIME",
+            help="How long to count; 5s if not given.",
+        ),
     ] = None,
     event: EventOption = None,
     profile: ProfileOption = None,
     ring: RingOption = None,
     read: Annotated[
-        bool, typer.Option(help="Read the rings; --no-read shows how they fill and when they drop.")
+        bool,
+        typer.Option(
+            "--read/--no-read", help="Read the rings; --no-read shows how they fill and when they drop."
+        ),
     ] = True,
     json: JsonOption = False,
 ) -> None:
@@ -32,8 +42,8 @@ def stat(
     from ksonde.watching import Signals
 
     events = chosen(event or (), profile)
-    with Signals() as signals, ksonde.open(events, ring_bytes=ring or 4 << 20) as session:
-        counted = count(session, seconds or 5.0, signals, read=read)
+    with Signals() as signals, ksonde.open(events, ring_bytes=ring_bytes(ring)) as session:
+        counted = count(session, duration(seconds) or 5.0, signals, read=read)
     if json:
         from dataclasses import asdict
         from json import dumps

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from .options import EventOption, ProfileOption, RingOption, chosen, duration, split
+from ksonde.text import parse_duration
+
+from .options import EventOption, ProfileOption, RingOption, checked, chosen, duration, ring_bytes, split
 
 if TYPE_CHECKING:
     from ksonde.session import Session
@@ -38,6 +40,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
     command: Annotated[
         Optional[list[str]],
         typer.Argument(
+            ...,
             metavar="COMMAND [ARG]",
             help="Follow this command and what it starts, until it ends.",
             show_default=False,
@@ -50,8 +53,10 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         typer.Option("--pid", "-p", metavar="PID", min=1, help="Only this process and what it starts."),
     ] = None,
     seconds: Annotated[
-        Optional[float],
-        typer.Option("--for", parser=duration, metavar="TIME", help="End after 500ms, 20s, 2m."),
+        Optional[str],
+        typer.Option(
+            "--for", callback=checked(parse_duration), metavar="TIME", help="End after 500ms, 20s, 2m."
+        ),
     ] = None,
     count: Annotated[
         Optional[int], typer.Option("--count", "-n", metavar="N", min=1, help="End after N events.")
@@ -66,12 +71,18 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             "--verbose", "-v", help="Every field, nothing shortened, and what the session itself does."
         ),
     ] = False,
-    summary: Annotated[bool, typer.Option(help="End with events by kind, and lost (standard error).")] = True,
+    summary: Annotated[
+        bool,
+        typer.Option("--summary/--no-summary", help="End with events by kind, and lost (standard error)."),
+    ] = True,
     output: Annotated[
         Optional[str], typer.Option("--output", "-o", metavar="FILE", help="Write the events to FILE.")
     ] = None,
     color: Annotated[
-        Color, typer.Option(help="Colours; auto: on a terminal, unless NO_COLOR is set.")
+        Color,
+        typer.Option(
+            "--color", show_default=False, help="Colours; auto: on a terminal, unless NO_COLOR is set."
+        ),
     ] = Color.AUTO,
     ring: RingOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the module is loaded.")] = False,
@@ -93,7 +104,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         child = stack.enter_context(Command(command, stdout=apart)) if command else None
         signals = stack.enter_context(Signals())
         session = stack.enter_context(
-            ksonde.open(events, ring_bytes=ring or 4 << 20, follow=child.pid if child is not None else pid)
+            ksonde.open(events, ring_bytes=ring_bytes(ring), follow=child.pid if child is not None else pid)
         )
         out = stack.enter_context(
             open_output(
@@ -107,9 +118,15 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
                 own=verbose or "session_state" in split(event or ()),
             )
         )
-        _announce(session)
+        announce(session)
         watching = Watch(
-            session, out.write, signals, command=child, seconds=seconds, count=count, reader=out.fileno()
+            session,
+            out.write,
+            signals,
+            command=child,
+            seconds=duration(seconds),
+            count=count,
+            reader=out.fileno(),
         )
         try:
             watching.run()
@@ -124,7 +141,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         return 0 if child is None else child.end()
 
 
-def _announce(session: Session) -> None:
+def announce(session: Session) -> None:
     """On standard error: what is recorded (to a person), and what cannot be (always)."""
     from ksonde.text import printable
 

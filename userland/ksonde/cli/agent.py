@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""ksonde agent: the service that keeps the events."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Optional
+
+import typer
+
+from ksonde.text import parse_duration, plural
+
+from . import exit  # noqa: A004
+from .options import EventOption, ProfileOption, RingOption, checked, chosen, duration, ring_bytes
+
+LOG = "/var/log/ksonde/events.jsonl"
+
+
+def agent(
+    event: EventOption = None,
+    profile: ProfileOption = None,
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="FILE", help="Append the events to FILE.")
+    ] = LOG,
+    sync: Annotated[
+        Optional[str],
+        typer.Option(
+            "--sync",
+            callback=checked(parse_duration),
+            metavar="TIME",
+            help="How long an event may stay off the disk; 1s if not given.",
+        ),
+    ] = None,
+    ring: RingOption = None,
+) -> int:
+    """Append what happens to a file, as JSON lines, until SIGTERM; SIGHUP opens the file anew.
+
+    This is what ksonde-agent.service runs. A full disk makes it wait: the rings keep what they can hold, and
+    the stream says what they could not.
+    """
+    import ksonde
+    from ksonde.agent import Agent, Log
+    from ksonde.notify import Notifier
+    from ksonde.watching import Signals
+
+    from .watch import announce
+
+    notifier = Notifier()
+    with (
+        Signals() as signals,
+        ksonde.open(chosen(event or (), profile), ring_bytes=ring_bytes(ring)) as session,
+        Log(output, session.events) as log,
+    ):
+        announce(session)
+        limit = duration(sync)
+        keeper = Agent(session, log, signals, notifier, sync=1.0 if limit is None else limit)
+        try:
+            keeper.run()
+        finally:
+            print(keeper.summary, file=sys.stderr, flush=True)
+            notifier.close()
+        if keeper.unwritten:
+            print(f"ksonde: {plural(keeper.unwritten, 'line')} could not be written", file=sys.stderr)
+            return exit.ERROR
+        return exit.OK
