@@ -97,6 +97,22 @@ def test_names_in_structures() -> None:
     assert (shown["raw"], shown["class_"]) == ("01020304", "hi")
 
 
+def test_a_family_that_is_no_number_says_nothing_of_an_address() -> None:
+    def change(data: dict[str, Any]) -> None:
+        (event,) = (event for event in data["events"] if event["name"] == "execve")
+        fields = {field[0]: field for field in event["fields"]}
+        fields["ancestors"][0], fields["socket_local_address"][0] = "x_family", "x_address"
+        event["fields"] = [fields["ancestors"], fields["socket_local_address"]]
+        event["fields"].sort(key=lambda field: int(field[2]))
+        assert event["fields"][0][0] == "x_family"
+
+    schema = Schema.parse(changed(change))
+    ancestors = [{"start_time": 1, "tgid": 2, "comm": b"a"}]
+    data = {"ancestors": ancestors, "socket_local_address": bytes(16)}
+    raw = RecordBuilder().build("execve", data, absent=False)
+    assert Decoder(schema).decode(raw).x_address == schema.parse_record(raw).data.x_address == "00" * 16
+
+
 # --------------------------------------------------------- newer drivers --
 
 

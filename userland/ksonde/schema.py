@@ -215,7 +215,7 @@ class Schema:
             if item.offset < begin:
                 raise BadSchema(f"{item.name} lies on what is before it")
             parts += _padding(item.offset - begin)
-            shape = self._shape(item, [f.name for f in fields[:number]], first_bit)
+            shape = self._shape(item, fields[:number], first_bit)
             parts.append(item.name / shape)
             begin = item.offset + _size(item)
         if begin > end:
@@ -225,7 +225,7 @@ class Schema:
         struct = Struct(*parts, *_padding(end - begin))
         return struct if first_bit is None else shapes.Section(struct, first_bit, [f.name for f in fields])
 
-    def _shape(self, item: Field, before: list[str], first_bit: int | None) -> AnyConstruct:
+    def _shape(self, item: Field, before: Sequence[Field], first_bit: int | None) -> AnyConstruct:
         if item.type in _INTEGERS:
             return _INTEGERS[item.type]
         if first_bit is None and _is_reference(item):
@@ -240,9 +240,11 @@ class Schema:
         if item.type.startswith("char"):
             return shapes.Text(_size(item))
         if item.format == "ip":
-            family = _family_of(item.name, before)
-            bit = None if family is None or first_bit is None else first_bit + before.index(family)
-            return shapes.Address(_size(item), family, bit)
+            number = _family_of(item.name, before)
+            if number is None:
+                return shapes.Address(_size(item), None, None)
+            bit = None if first_bit is None else first_bit + number
+            return shapes.Address(_size(item), before[number].name, bit)
         return shapes.Blob(_size(item))
 
 
@@ -303,11 +305,11 @@ def _padding(length: int) -> list[AnyConstruct]:
     return [Padding(length)] if length else []
 
 
-def _family_of(name: str, before: Iterable[str]) -> str | None:
-    """The field that says what kind of address name is: family for remote_address, x_family for x_address."""
+def _family_of(name: str, before: Sequence[Field]) -> int | None:
+    """Which integer says what kind of address name is: family for remote_address, x_family for x_address."""
     match = _ADDRESS.fullmatch(name)
     family = f"{match[1]}family" if match else ""
-    return family if family in before else None
+    return next((i for i, f in enumerate(before) if f.name == family and f.type in _INTEGERS), None)
 
 
 def _check_header(fields: Sequence[Field], size: Any) -> None:
