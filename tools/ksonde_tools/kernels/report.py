@@ -149,7 +149,7 @@ def _times(results: Mapping[str, Result | None]) -> list[str]:
                 name,
                 result["compiler"],
                 str(result["seconds"]),
-                "cached" if result["build"]["cached"] else str(result["build"]["seconds"]),
+                "cached" if result["build"].get("cached") else str(result["build"]["seconds"]),
                 str(result.get("boot", {}).get("seconds", "-")),
                 _ms(load.get("ns")),
                 *(_ms(times[key][0] if key in times else None) for key in ("arm", "disarm")),
