@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Optional
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import tree
@@ -175,6 +175,7 @@ def test_a_trial_that_is_healthy_does_not_forgive_at_once(computer: Computer) ->
         computer.load(boot=True)
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), min_size=1, max_size=80))
 def test_no_series_of_crashes_goes_on(dies: list[bool]) -> None:
     """Whatever a machine does, of any FORGET boots in a row at most two die with the module."""
@@ -403,6 +404,7 @@ def test_a_damaged_note_is_a_strike_and_two_are_two(computer: Computer, text: st
     assert not computer.path("/var/lib/ksonde/breaker.json.damaged").exists()
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_note_or_damaged(data: bytes) -> None:
     with pytest.raises(Damaged):

@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes import tree
@@ -110,6 +110,7 @@ def test_nowhere(tmp_path: Path) -> None:
     assert symbols.find(machine(tmp_path, files)) is None
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=400))
 def test_any_bytes_are_types_or_none(data: bytes) -> None:
     symbols.btf_names(data)
