@@ -244,10 +244,12 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
  * whether the LSMs refused, and the local end is not yet known; the last one is
  * for kernels whose kprobes cannot be where ftrace is.
  */
+#define PROTOCOLS \
+	"inet_stream_connect inet_dgram_connect unix_stream_connect unix_dgram_connect"
+
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
-	KS_KRETPROBE("inet_stream_connect inet_dgram_connect unix_stream_connect unix_dgram_connect",
-		     enter_protocol, leave, sizeof(struct connecting)),
+	KS_KRETPROBE(PROTOCOLS, enter_protocol, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),
 	KS_FTRACE("security_socket_connect", asked),
 	{}
