@@ -8,6 +8,8 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
+#include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/wait.h>
 #include <asm/local64.h>
 #include "../engine/hook.h"
@@ -111,7 +113,34 @@ enum ks_state_change {
 void ks_state_started(struct ks_session *session);
 void ks_state_tell(struct ks_session *session, enum ks_state_change what);
 
-/* filter.c: of the sessions that want an event, those that want it of this task. */
-u32 ks_filter(u32 sessions);
+/* filter.c: counts what is held back from a session; gives its bit. */
+u32 ks_filter_count(u32 bit);
+/* Those of sessions, which follow trees, that do not follow this task; counted. */
+u32 ks_filter_trees(u32 sessions);
+
+/* Of the sessions that want an event, those that want it of this task. */
+static __always_inline u32 ks_filter(u32 sessions)
+{
+	u32 left, bit, flags, out = 0, trees = 0;
+	struct ks_session *session;
+
+	for (left = sessions; left; left &= left - 1) {
+		bit = left & -left;
+		session = rcu_dereference_sched(ks_sessions[__ffs(left)]);
+		if (unlikely(!session)) {
+			out |= bit;
+			continue;
+		}
+		flags = READ_ONCE(session->filter.flags);
+		if (flags & KSONDE_FILTER_SKIP_TGID &&
+		    unlikely(READ_ONCE(session->filter.skip_tgid) == (u32)current->tgid))
+			out |= ks_filter_count(bit);
+		else if (unlikely(flags & KSONDE_FILTER_TREE))
+			trees |= bit;
+	}
+	if (unlikely(trees))
+		out |= ks_filter_trees(trees);
+	return sessions & ~out;
+}
 
 #endif /* KS_SESSION_H */
