@@ -20,8 +20,9 @@ def breaker(
     fact: Annotated[
         Fact,
         typer.Argument(
+            ...,
             help="healthy: wait until the time of `load --healthy-after` is over, and note it; "
-            "stopped: the machine is shut down."
+            "stopped: the machine is shut down.",
         ),
     ],
 ) -> None:
