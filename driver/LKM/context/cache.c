@@ -118,9 +118,12 @@ int ks_cache_read(u32 tgid, u64 start_time, char *exe, struct ks_known *known)
 		way = bucket_find(bucket, tgid);
 		if (likely(way >= 0 && bucket->entry[way].head.start_time == start_time)) {
 			entry = &bucket->entry[way];
-			length = min_t(u16, READ_ONCE(entry->head.exe_length), KS_EXE_MAX);
-			known->trees = entry->head.trees;
-			known->flags = entry->head.flags;
+			/* Of whichever entry: at most KS_EXE_MAX. */
+			length = READ_ONCE(entry->head.exe_length);
+			if (known) {
+				known->trees = entry->head.trees;
+				known->flags = entry->head.flags;
+			}
 			if (exe)
 				copy_exe(exe, entry->exe, length);
 		}

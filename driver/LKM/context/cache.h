@@ -41,7 +41,7 @@ struct ks_known {
 
 /*
  * What is known of a process; copies its executable to exe, which has room
- * for KS_EXE_MAX bytes, unless that is NULL.  Its length, or -1: not known.
+ * for KS_EXE_MAX bytes.  Its length, or -1: not known.  exe and known may be NULL.
  */
 int ks_cache_read(u32 tgid, u64 start_time, char *exe, struct ks_known *known);
 /* What is known from now on of a process; keep_trees: but the trees it is in. */

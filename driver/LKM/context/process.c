@@ -199,27 +199,37 @@ static void exe_put_slow(struct ks_record *record, struct ksonde_ref *ref)
 		fput(file);
 }
 
+/* The cache has no executable of a process that it knows. */
+static noinline void exe_put_unkept(struct ks_record *record, struct ksonde_ref *ref,
+				    u64 start_time)
+{
+	struct ks_known known;
+
+	if (ks_cache_read(current->tgid, start_time, NULL, &known) < 0 ||
+	    known.flags & ENTRY_EXE_LONG)
+		exe_put_slow(record, ref);
+	else
+		ks_absent_context(record, exe);
+}
+
 void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref, u64 start_time)
 {
 	size_t size = KS_EXE_MAX;
 	char *room = ks_record_room(record, &size);
-	struct ks_known known;
 	int length;
 
 	if (!room || size < KS_EXE_MAX) {
 		ks_absent_context(record, exe);
 		return;
 	}
-	length = ks_cache_read(current->tgid, start_time, room, &known);
+	length = ks_cache_read(current->tgid, start_time, room, NULL);
 	if (likely(length > 0)) {
 		ks_record_keep(record, ref, room, length);
 	} else if (length < 0) {
 		this_cpu_inc(cache_misses);
 		ks_record_flag(record, KSONDE_F_UNCACHED);
 		exe_put_slow(record, ref);
-	} else if (known.flags & ENTRY_EXE_LONG) {
-		exe_put_slow(record, ref);
 	} else {
-		ks_absent_context(record, exe);
+		exe_put_unkept(record, ref, start_time);
 	}
 }

@@ -15,14 +15,14 @@ bool ks_socket_local(const struct sock *sk, u16 *port, u8 address[16])
 	u16 family = READ_ONCE(sk->sk_family);
 	__be32 local;
 
-	/* Others are no struct inet_sock. */
-	if (family != AF_INET && family != AF_INET6)
+	if (likely(family == AF_INET)) {
+		local = READ_ONCE(inet->inet_rcv_saddr) ?: READ_ONCE(inet->inet_saddr);
+		memcpy(address, &local, sizeof(local));
+	} else if (family != AF_INET6 || !ks_sock_ipv6_local(sk, address)) {
+		/* Others are no struct inet_sock. */
 		return false;
+	}
 	*port = ntohs(READ_ONCE(inet->inet_sport));
-	if (family == AF_INET6)
-		return ks_sock_ipv6_local(sk, address);
-	local = READ_ONCE(inet->inet_rcv_saddr) ?: READ_ONCE(inet->inet_saddr);
-	memcpy(address, &local, sizeof(local));
 	return true;
 }
 

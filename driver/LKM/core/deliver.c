@@ -176,9 +176,8 @@ void ks_deliver_missed(struct ks_session *session, u32 event, u64 count)
 	preempt_enable_notrace();
 }
 
-void ks_deliver(struct ks_session *session, struct ks_record *record)
+static __always_inline void deliver(struct ks_session_cpu *sc, const struct ks_record *record)
 {
-	struct ks_session_cpu *sc = session->cpus[smp_processor_id()];
 	struct ksonde_header *header = (void *)record->data;
 	struct ks_tally *tally = &sc->tally[record->event];
 
@@ -191,6 +190,18 @@ void ks_deliver(struct ks_session *session, struct ks_record *record)
 	local64_inc(&tally->produced);
 	local64_inc(&tally->delivered);
 	deliver_attention(sc);
+}
+
+void ks_deliver(const struct ks_record *record)
+{
+	struct ks_session *session;
+	u32 left;
+
+	for (left = record->sessions; left; left &= left - 1) {
+		session = rcu_dereference_sched(ks_sessions[__ffs(left)]);
+		if (likely(session))
+			deliver(session->cpus[smp_processor_id()], record);
+	}
 }
 
 void ks_ring_evicted(struct ks_ring *ring, const struct ksonde_header *header)

@@ -142,18 +142,11 @@ void ks_record_cancel(struct ks_record *record)
 void ks_record_commit(struct ks_record *record)
 {
 	struct ksonde_header *header = (void *)record->data;
-	struct ks_session *session;
-	u32 sessions, bit;
 
 	header->length = ALIGN(record->end, 8);
 	/* The slot has room for a word more. */
 	put_unaligned(0ULL, (u64 *)(record->data + record->end));
-	for (sessions = record->sessions; sessions; sessions &= ~bit) {
-		bit = sessions & -sessions;
-		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
-		if (session)
-			ks_deliver(session, record);
-	}
+	ks_deliver(record);
 	record_end(record);
 }
 

@@ -87,7 +87,7 @@ void ks_session_stop(struct ks_session *session);
 void ks_session_filter(struct ks_session *session, const struct ksonde_filter *filter);
 
 /* deliver.c: from a record to the rings, and to the reader's attention. */
-void ks_deliver(struct ks_session *session, struct ks_record *record);
+void ks_deliver(const struct ks_record *record);
 /* Counts a record of event that could not be made. */
 void ks_deliver_drop(struct ks_session *session, u32 event,
 		     enum ksonde_drop_reason reason);
