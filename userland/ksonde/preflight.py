@@ -407,12 +407,14 @@ class Judge:
         off = self._off("KRETPROBES", "KALLSYMS")
         if off or self.symbols is None:
             return off
+        found = False
         for name in names.split():
-            ways = [f"{prefix}{name}" for prefix in self.table.syscall_prefixes]
+            ways = [f"{prefix}{name.rstrip('?')}" for prefix in self.table.syscall_prefixes]
             there = [way for way in ways if self.symbols.has_function(way)]
-            if not there:
+            if not there and not name.endswith("?"):
                 return f"this kernel has no function of {name}"
+            found = found or bool(there)
             refused = next(filter(None, map(self._kretprobe, there)), "")
             if refused:
                 return refused
-        return ""
+        return "" if found else f"this kernel has no function of any of {names}"

@@ -54,6 +54,8 @@ static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs 
 	call->arg[1] = ks_ftrace_argument(regs, 1);
 	call->arg[2] = ks_ftrace_argument(regs, 2);
 	call->arg[3] = ks_ftrace_argument(regs, 3);
+	call->arg[4] = ks_ftrace_argument(regs, 4);
+	call->arg[5] = ks_ftrace_argument(regs, 5);
 	return true;
 }
 

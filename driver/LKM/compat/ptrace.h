@@ -14,7 +14,7 @@
 #if defined(CONFIG_X86_64) && LINUX_VERSION_CODE < KERNEL_VERSION(4, 20, 0)
 static __always_inline unsigned long ks_regs_argument(const struct pt_regs *regs, unsigned int n)
 {
-	const unsigned long arg[] = { regs->di, regs->si, regs->dx, regs->cx };
+	const unsigned long arg[] = { regs->di, regs->si, regs->dx, regs->cx, regs->r8, regs->r9 };
 
 	return arg[n];
 }
@@ -25,12 +25,14 @@ static __always_inline unsigned long ks_regs_argument(const struct pt_regs *regs
 #define ks_regs_argument(from, n)	regs_get_kernel_argument(from, n)
 #endif
 
-static __always_inline void ks_ptrace_call(struct ks_call *call, struct pt_regs *regs)
+/* By value, so that nothing of it is set twice. */
+static __always_inline struct ks_call ks_ptrace_call(struct pt_regs *regs)
 {
-	call->arg[0] = ks_regs_argument(regs, 0);
-	call->arg[1] = ks_regs_argument(regs, 1);
-	call->arg[2] = ks_regs_argument(regs, 2);
-	call->arg[3] = ks_regs_argument(regs, 3);
+	return (struct ks_call){ {
+		ks_regs_argument(regs, 0), ks_regs_argument(regs, 1),
+		ks_regs_argument(regs, 2), ks_regs_argument(regs, 3),
+		ks_regs_argument(regs, 4), ks_regs_argument(regs, 5),
+	} };
 }
 
 #endif /* KS_COMPAT_PTRACE_H */

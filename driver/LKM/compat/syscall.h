@@ -46,9 +46,12 @@ struct ks_syscall_number {
 };
 
 #ifdef CONFIG_X86_64
-#define KS_SYSCALL_NUMBER(name)	{ #name, __NR_##name, __NR_ia32_##name }
+#define KS_SYSCALL_NUMBER(name)		{ #name, __NR_##name, __NR_ia32_##name }
+#define KS_SYSCALL_NUMBER_OLD(name)	KS_SYSCALL_NUMBER(name)
 #else
-#define KS_SYSCALL_NUMBER(name)	{ #name, __NR_##name, -1 }
+#define KS_SYSCALL_NUMBER(name)		{ #name, __NR_##name, -1 }
+/* Architectures that came later have only what replaced it. */
+#define KS_SYSCALL_NUMBER_OLD(name)	{ #name, -1, -1 }
 #endif
 
 /*

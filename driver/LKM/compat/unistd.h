@@ -11,20 +11,12 @@
 #include "syscall.h"
 
 #if defined(CONFIG_X86_64)
-#define KS_COMPAT_NR_EXECVEAT		__NR_ia32_execveat
 #define KS_COMPAT_NR_FINIT_MODULE	__NR_ia32_finit_module
 #elif defined(CONFIG_ARM64)
-#define KS_COMPAT_NR_EXECVEAT		387
 #define KS_COMPAT_NR_FINIT_MODULE	379
 #else
-#define KS_COMPAT_NR_EXECVEAT		__NR_execveat
 #define KS_COMPAT_NR_FINIT_MODULE	__NR_finit_module
 #endif
-
-static inline bool ks_is_execveat(int nr, bool compat)
-{
-	return nr == (compat ? KS_COMPAT_NR_EXECVEAT : __NR_execveat);
-}
 
 static inline bool ks_is_finit_module(int nr, bool compat)
 {

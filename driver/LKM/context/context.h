@@ -49,6 +49,19 @@ static inline u64 ks_process_start_time(const struct task_struct *task)
 	return ks_start_boottime(task->group_leader);
 }
 
+/* Another process than the current one. */
+struct ks_identity {
+	u32 tgid;
+	u64 start_time;		/* CLOCK_BOOTTIME, ns */
+};
+
+void ks_process_identify(const struct task_struct *task, struct ks_identity *out);
+/* The process of the task that the current one knows as pid; false: there is none. */
+bool ks_process_by_pid(int pid, struct ks_identity *out);
+/* Appends its executable, from the cache only; false: absent. */
+bool ks_process_put_exe_of(struct ks_record *record, struct ksonde_ref *ref,
+			   const struct ks_identity *process);
+
 /* Appends the executable of the current process to its context block. */
 void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref,
 			u64 start_time);

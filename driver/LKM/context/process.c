@@ -233,3 +233,37 @@ void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref, u64 st
 		exe_put_unkept(record, ref, start_time);
 	}
 }
+
+void ks_process_identify(const struct task_struct *task, struct ks_identity *out)
+{
+	out->tgid = task->tgid;
+	out->start_time = ks_process_start_time(task);
+}
+
+bool ks_process_by_pid(int pid, struct ks_identity *out)
+{
+	const struct task_struct *task;
+
+	rcu_read_lock();
+	task = pid_task(find_vpid(pid), PIDTYPE_PID);
+	if (task)
+		ks_process_identify(task, out);
+	rcu_read_unlock();
+	return task;
+}
+
+bool ks_process_put_exe_of(struct ks_record *record, struct ksonde_ref *ref,
+			   const struct ks_identity *process)
+{
+	size_t size = KS_EXE_MAX;
+	char *room = ks_record_room(record, &size);
+	int length;
+
+	if (!room || size < KS_EXE_MAX)
+		return false;
+	length = ks_cache_read(process->tgid, process->start_time, room, NULL);
+	if (length <= 0)
+		return false;
+	ks_record_keep(record, ref, room, length);
+	return true;
+}

@@ -18,28 +18,42 @@ struct ks_attachment;
 
 /* What a function was called with. */
 struct ks_call {
-	unsigned long arg[4];
+	unsigned long arg[6];
 };
 
-/* A system call that has ended. */
+/* A system call. */
 struct ks_syscall {
-	int nr;			/* as the ABI of the caller numbers it */
+	u32 which;		/* of the point's names, from 0 */
 	bool compat;		/* 32-bit caller */
 	unsigned long arg[6];	/* as the caller passed them */
-	long ret;
+	long ret;		/* when it has ended */
 };
 
 /* A candidate.  Handlers run with preemption off and must not sleep. */
 struct ks_point {
 	u32 mechanism;		/* enum ksonde_mechanism */
-	const char *target;	/* tracepoint, function, or functions or system calls "a b c" */
+	/*
+	 * Tracepoint, function, or functions or system calls "a b c".  A system
+	 * call "c?" may be missing, but not all of them.
+	 */
+	const char *target;
 	union {
 		/* TRACEPOINT: the kernel's own prototype behind a void *hook */
 		void *probe;
 		/* FTRACE, KPROBE: the function is entered */
 		void (*entry)(struct ks_hook *hook, const struct ks_call *call);
 		/* SYSCALL, SYS_EXIT: a system call returns */
-		void (*exit)(struct ks_hook *hook, const struct ks_syscall *call);
+		struct {
+			void (*exit)(struct ks_hook *hook, const struct ks_syscall *call,
+				     const void *data);
+			/*
+			 * May be NULL, as data is then, and always is for SYS_EXIT.
+			 * false: the return is of no interest.
+			 */
+			bool (*enter)(struct ks_hook *hook, const struct ks_syscall *call,
+				      void *data);
+			size_t data_size;
+		} syscall;
 		/* KRETPROBE */
 		struct {
 			/* false: the return is of no interest */
@@ -61,12 +75,15 @@ struct ks_point {
 	{ .mechanism = KSONDE_MECH_KRETPROBE, .target = functions, \
 	  .call = { on_enter, on_leave, size } }
 #define KS_SYSCALL(names, fn) \
-	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, .exit = fn }
+	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, .syscall = { fn } }
+#define KS_SYSCALL_FROM(names, on_enter, on_exit, size) \
+	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, \
+	  .syscall = { on_exit, on_enter, size } }
 #define KS_SYS_EXIT(names, fn) \
-	{ .mechanism = KSONDE_MECH_SYS_EXIT, .target = names, .exit = fn }
+	{ .mechanism = KSONDE_MECH_SYS_EXIT, .target = names, .syscall = { fn } }
 
 /* One hit in so many is timed: a clock read costs more than the counting. */
-#define KS_TIMED_EVERY	16
+#define KS_TIMED_EVERY	64
 
 /* Per CPU, so that counting costs no shared cache line. */
 struct ks_hook_stats {

@@ -16,10 +16,9 @@ static int kprobe_enter(struct kprobe *probe, struct pt_regs *regs)
 {
 	struct ks_kprobe *kp = container_of(probe, struct ks_kprobe, probe);
 	struct ks_hook *hook = kp->attachment.hook;
+	struct ks_call call = ks_ptrace_call(regs);
 	u64 token = ks_hook_enter(hook);
-	struct ks_call call;
 
-	ks_ptrace_call(&call, regs);
 	kp->attachment.point->entry(hook, &call);
 	ks_hook_leave(hook, token);
 	return 0;

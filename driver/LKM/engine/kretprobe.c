@@ -39,8 +39,8 @@ static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *
 {
 	/* NULL where the probe is being taken away. */
 	struct kretprobe *probe = ks_kretprobe_of(instance);
+	struct ks_call call = ks_ptrace_call(regs);
 	struct ks_attachment *attachment;
-	struct ks_call call;
 	struct ks_hook *hook;
 	bool wanted;
 	u64 token;
@@ -50,7 +50,6 @@ static int kretprobe_enter(struct kretprobe_instance *instance, struct pt_regs *
 	attachment = container_of(probe, struct ks_kretprobe, probe)->attachment;
 	hook = attachment->hook;
 	token = ks_hook_enter(hook);
-	ks_ptrace_call(&call, regs);
 	wanted = attachment->point->call.enter(hook, &call, instance->data);
 	ks_hook_leave(hook, token);
 	return !wanted;

@@ -32,6 +32,16 @@ extern const struct ks_mechanism ks_mech_syscall;
 extern const struct ks_mechanism ks_mech_sys_exit;
 
 /* syscall.c: the system call that current is in, as its caller asked for it. */
-void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs, long ret);
+void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs);
+
+/* One of a point's names; optional: the kernel may have no such thing. */
+struct ks_name {
+	const char *name;
+	size_t length;
+	bool optional;
+};
+
+/* The next of names; false: there is none. */
+bool ks_name_next(const char **names, struct ks_name *name);
 
 #endif /* KS_MECHANISM_H */

@@ -19,28 +19,35 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(finit_module),
 };
 
+struct sys_exit_entry {
+	struct ks_attachment *attachment;
+	u32 which;
+};
+
 /* By ABI (0 native, 1 compat) and number. */
-static struct ks_attachment *sys_exit_table[2][KS_SYS_EXIT_NUMBERS];
+static struct sys_exit_entry sys_exit_table[2][KS_SYS_EXIT_NUMBERS];
 static struct tracepoint *sys_exit_tracepoint;
 static unsigned int sys_exit_users;
 
 static void sys_exit_probe(void *data, struct pt_regs *regs, long ret)
 {
+	const struct sys_exit_entry *entry;
 	struct ks_attachment *attachment;
 	struct ks_syscall call;
 	unsigned int nr = syscall_get_nr(current, regs);
-	bool compat;
 	u64 token;
 
 	if (nr >= KS_SYS_EXIT_NUMBERS)
 		return;
-	compat = ks_syscall_is_compat();
-	attachment = READ_ONCE(sys_exit_table[compat][nr]);
+	entry = &sys_exit_table[ks_syscall_is_compat()][nr];
+	attachment = READ_ONCE(entry->attachment);
 	if (likely(!attachment))
 		return;
 	token = ks_hook_enter(attachment->hook);
-	ks_syscall_fill(&call, regs, ret);
-	attachment->point->exit(attachment->hook, &call);
+	ks_syscall_fill(&call, regs);
+	call.which = entry->which;
+	call.ret = ret;
+	attachment->point->syscall.exit(attachment->hook, &call, NULL);
 	ks_hook_leave(attachment->hook, token);
 }
 
@@ -50,34 +57,43 @@ static void sys_exit_find(struct tracepoint *tracepoint, void *data)
 		sys_exit_tracepoint = tracepoint;
 }
 
-static bool sys_exit_names(const char *names, const char *name)
+static const struct ks_syscall_number *sys_exit_number(const struct ks_name *name)
 {
-	size_t length = strlen(name);
-	const char *at = names;
+	const struct ks_syscall_number *number = sys_exit_numbers;
 
-	while ((at = strstr(at, name))) {
-		if ((at == names || at[-1] == ' ') && (at[length] == ' ' || !at[length]))
-			return true;
-		at += length;
+	for (; number < sys_exit_numbers + ARRAY_SIZE(sys_exit_numbers); number++) {
+		if (strlen(number->name) == name->length &&
+		    !memcmp(number->name, name->name, name->length))
+			return number;
 	}
-	return false;
+	return NULL;
+}
+
+static void sys_exit_enter(unsigned int abi, int nr, struct ks_attachment *attachment, u32 which)
+{
+	if (nr < 0 || nr >= KS_SYS_EXIT_NUMBERS)
+		return;
+	sys_exit_table[abi][nr].which = which;
+	WRITE_ONCE(sys_exit_table[abi][nr].attachment, attachment);
 }
 
 /* Enters (or takes away, with NULL) an attachment for all its names. */
-static unsigned int sys_exit_set(const char *names, struct ks_attachment *attachment)
+static bool sys_exit_set(const char *names, struct ks_attachment *attachment)
 {
-	const struct ks_syscall_number *number = sys_exit_numbers;
-	unsigned int count = 0;
+	const struct ks_syscall_number *number;
+	struct ks_name name;
+	bool any = false;
+	u32 which;
 
-	for (; number < sys_exit_numbers + ARRAY_SIZE(sys_exit_numbers); number++) {
-		if (!sys_exit_names(names, number->name))
+	for (which = 0; ks_name_next(&names, &name); which++) {
+		number = sys_exit_number(&name);
+		if (!number)
 			continue;
-		WRITE_ONCE(sys_exit_table[0][number->native], attachment);
-		if (number->compat >= 0)
-			WRITE_ONCE(sys_exit_table[1][number->compat], attachment);
-		count++;
+		sys_exit_enter(0, number->native, attachment, which);
+		sys_exit_enter(1, number->compat, attachment, which);
+		any |= number->native >= 0;
 	}
-	return count;
+	return any;
 }
 
 static int sys_exit_attach(struct ks_hook *hook, const struct ks_point *point,

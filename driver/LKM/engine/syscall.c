@@ -14,12 +14,13 @@
 #include "mechanism.h"
 
 /* Names of one hook, times the ways in which the kernel enters them. */
-#define KS_SYSCALL_PROBES	16
+#define KS_SYSCALL_PROBES	24
 #define KS_SYSCALL_INSTANCES	128
 
 struct ks_syscall_probe {
 	struct kretprobe probe;
 	struct ks_attachment *attachment;
+	u32 which;
 	char symbol[64];
 };
 
@@ -29,36 +30,81 @@ struct ks_syscall_probes {
 	struct ks_syscall_probe probes[KS_SYSCALL_PROBES];
 };
 
-void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs, long ret)
+void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs)
 {
-	call->nr = syscall_get_nr(current, (struct pt_regs *)regs);
 	call->compat = ks_syscall_is_compat();
 	ks_syscall_arguments((struct pt_regs *)regs, call->arg);
-	call->ret = ret;
 }
+
+bool ks_name_next(const char **names, struct ks_name *name)
+{
+	*names += strspn(*names, " ");
+	name->name = *names;
+	name->length = strcspn(*names, " ?");
+	*names += name->length;
+	name->optional = **names == '?';
+	*names += name->optional;
+	return name->length;
+}
+
+static int syscall_enter(struct kretprobe_instance *instance, struct pt_regs *regs)
+{
+	struct kretprobe *probe = ks_kretprobe_of(instance);
+	const struct ks_syscall_probe *sp;
+	struct ks_attachment *attachment;
+	struct ks_syscall call;
+	bool wanted;
+	u64 token;
+
+	if (!probe)
+		return 1;
+	sp = container_of(probe, struct ks_syscall_probe, probe);
+	attachment = sp->attachment;
+	token = ks_hook_enter(attachment->hook);
+	ks_syscall_fill(&call, task_pt_regs(current));
+	call.which = sp->which;
+	call.ret = 0;
+	wanted = attachment->point->syscall.enter(attachment->hook, &call, instance->data);
+	ks_hook_leave(attachment->hook, token);
+	return !wanted;
+}
+
+NOKPROBE_SYMBOL(syscall_enter);
 
 static int syscall_leave(struct kretprobe_instance *instance, struct pt_regs *regs)
 {
 	struct kretprobe *probe = ks_kretprobe_of(instance);
-	struct ks_attachment *attachment;
+	const struct ks_syscall_probe *sp;
+	const struct ks_point *point;
 	struct ks_syscall call;
+	struct ks_hook *hook;
+	bool entered;
 	u64 token;
 
 	if (!probe)
 		return 0;
-	attachment = container_of(probe, struct ks_syscall_probe, probe)->attachment;
-	token = ks_hook_enter(attachment->hook);
-	ks_syscall_fill(&call, task_pt_regs(current), regs_return_value(regs));
-	attachment->point->exit(attachment->hook, &call);
-	ks_hook_leave(attachment->hook, token);
+	sp = container_of(probe, struct ks_syscall_probe, probe);
+	point = sp->attachment->point;
+	hook = sp->attachment->hook;
+	entered = point->syscall.enter;
+	token = entered ? ks_hook_reenter(hook) : ks_hook_enter(hook);
+	ks_syscall_fill(&call, task_pt_regs(current));
+	call.which = sp->which;
+	call.ret = regs_return_value(regs);
+	point->syscall.exit(hook, &call, entered ? instance->data : NULL);
+	if (entered)
+		ks_hook_releave(hook, token);
+	else
+		ks_hook_leave(hook, token);
 	return 0;
 }
 
 NOKPROBE_SYMBOL(syscall_leave);
 
 static int syscall_attach_symbol(struct ks_syscall_probes *sp, const char *prefix,
-				 const char *name, size_t length)
+				 const struct ks_name *name, u32 which)
 {
+	const struct ks_point *point = sp->attachment.point;
 	struct ks_syscall_probe *probe;
 	int err;
 
@@ -67,11 +113,16 @@ static int syscall_attach_symbol(struct ks_syscall_probes *sp, const char *prefi
 	probe = &sp->probes[sp->count];
 	memset(probe, 0, sizeof(*probe));
 	probe->attachment = &sp->attachment;
-	scnprintf(probe->symbol, sizeof(probe->symbol), "%s%.*s", prefix, (int)length, name);
+	probe->which = which;
+	scnprintf(probe->symbol, sizeof(probe->symbol), "%s%.*s", prefix, (int)name->length,
+		  name->name);
 	if (!ks_symbol(probe->symbol))
 		return -ENOENT;
 	probe->probe.kp.symbol_name = probe->symbol;
 	probe->probe.handler = syscall_leave;
+	if (point->syscall.enter)
+		probe->probe.entry_handler = syscall_enter;
+	probe->probe.data_size = point->syscall.data_size;
 	probe->probe.maxactive = KS_SYSCALL_INSTANCES;
 	err = register_kretprobe(&probe->probe);
 	if (!err)
@@ -98,29 +149,26 @@ static void syscall_free(struct ks_attachment *attachment)
 	kfree(container_of(attachment, struct ks_syscall_probes, attachment));
 }
 
-/* Every way in of every name; -ENOENT when a name has none, else the first failure. */
+/* Every way in of every name; -ENOENT when one that must be there has none. */
 static int syscall_attach_all(struct ks_syscall_probes *sp, const char *names)
 {
-	const char *name = names;
 	const char * const *prefix;
+	struct ks_name name;
 	unsigned int before;
-	size_t length;
+	u32 which;
 	int err;
 
-	while (*name) {
-		length = strcspn(name, " ");
+	for (which = 0; ks_name_next(&names, &name); which++) {
 		before = sp->count;
 		for (prefix = ks_syscall_prefixes; *prefix; prefix++) {
-			err = syscall_attach_symbol(sp, *prefix, name, length);
+			err = syscall_attach_symbol(sp, *prefix, &name, which);
 			if (err && err != -ENOENT)
 				return err;
 		}
-		if (sp->count == before)
+		if (sp->count == before && !name.optional)
 			return -ENOENT;
-		name += length;
-		name += strspn(name, " ");
 	}
-	return 0;
+	return sp->count ? 0 : -ENOENT;
 }
 
 static int syscall_attach(struct ks_hook *hook, const struct ks_point *point,

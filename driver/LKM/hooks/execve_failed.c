@@ -9,14 +9,14 @@
  * what the call was given is absent.
  */
 #include <linux/errno.h>
-#include "../compat/unistd.h"
 #include "../engine/hook.h"
 #include "execve.h"
 
 static void put_arguments(struct ks_record *record, struct ks_event_execve *e,
 			  const struct ks_syscall *call)
 {
-	int shift = ks_is_execveat(call->nr, call->compat) ? 1 : 0;
+	/* The second one has a descriptor before. */
+	int shift = call->which;
 	unsigned long value[KS_VARIABLES];
 	struct ks_vector argv;
 
@@ -36,7 +36,8 @@ static void put_arguments(struct ks_record *record, struct ks_event_execve *e,
 	ks_execve_environment(record, e, value);
 }
 
-static void execve_failed(struct ks_hook *hook, const struct ks_syscall *call)
+static void execve_failed(struct ks_hook *hook, const struct ks_syscall *call,
+			  const void *data)
 {
 	struct ks_event_execve *e;
 	struct ks_record *record;

@@ -3,12 +3,12 @@
  * A kernel module was refused, or its init function failed: then there is a
  * record of stage 1 before.
  */
-#include "../compat/unistd.h"
 #include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
 
-static void load_module_failed(struct ks_hook *hook, const struct ks_syscall *call)
+static void load_module_failed(struct ks_hook *hook, const struct ks_syscall *call,
+			       const void *data)
 {
 	struct ks_event_load_module *e;
 	struct ks_record *record;
@@ -21,7 +21,8 @@ static void load_module_failed(struct ks_hook *hook, const struct ks_syscall *ca
 	e = ks_record_event(record, load_module);
 	e->stage = 2;
 	e->result = call->ret;
-	if (!ks_is_finit_module(call->nr, call->compat) ||
+	/* The second one has a descriptor. */
+	if (!call->which ||
 	    !ks_path_put_fd(record, &e->file, call->arg[0]))
 		ks_absent(record, load_module, file);
 	if (!ks_path_put_cwd(record, &e->cwd))

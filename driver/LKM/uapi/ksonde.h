@@ -162,7 +162,7 @@ struct ksonde_hook_info {
 	__u32 users;		/* sessions that want it */
 	__u64 hits;		/* since load */
 	__u64 missed;		/* hits the mechanism itself could not deliver */
-	__u64 timed_hits;	/* of hits, how many were timed (one in 16) */
+	__u64 timed_hits;	/* of hits, how many were timed (one in 64) */
 	__u64 timed_ns;		/* ns that those took */
 	__u8 name[32];		/* NUL-padded */
 	__u8 target[64];	/* what was taken: symbol or tracepoint, NUL-padded */
