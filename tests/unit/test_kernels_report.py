@@ -105,12 +105,12 @@ def test_many_events_are_in_several_tables() -> None:
 def test_faults_are_told() -> None:
     faults = {
         "start": {"tried": 101, "refused": 90, "errno": 12, "whole": 1, "ns": 1},
-        "random": {"tried": 30, "refused": 4, "signal": 0},
+        "random": {"tried": 30, "refused": 4, "killed": 7},
     }
     run.keep(_result(faults=faults))
     page = report.render()
     assert "start: 100 places that can fail, one by one, all of them; 90 calls refused" in page
-    assert "at random: 4 of 30 sessions did not start" in page
+    assert "at random: 4 of 30 sessions did not start, 7 processes were killed" in page
 
 
 def test_no_place_of_this_machine_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

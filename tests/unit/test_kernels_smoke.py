@@ -124,13 +124,13 @@ def test_faults_and_leaks_are_looked_at_only_where_the_kernel_can() -> None:
     assert debug.tests["leaks"]
 
 
-def _debug(leaks: int = 0, errno: int = 0, locks: int = 1, refused: int = 9, signal: int = 0) -> str:
+def _debug(leaks: int = 0, errno: int = 0, locks: int = 1, refused: int = 9, killed: int = 9) -> str:
     calls = "".join(
         f'ksonde-smoke: faults {call} {{"tried": 10, "refused": {refused}, "errno": 12, "whole": 1}}\n'
         for call in ("open", "start", "map")
     )
     return (
-        calls + f'ksonde-smoke: faults random {{"tried": 30, "refused": 20, "signal": {signal}}}\n'
+        calls + f'ksonde-smoke: faults random {{"tried": 30, "refused": 20, "killed": {killed}}}\n'
         f'ksonde-smoke: leaks {{"errno": {errno}, "leaks": {leaks}, "debug_locks": {locks}}}\n'
     )
 
@@ -143,7 +143,7 @@ def _debug(leaks: int = 0, errno: int = 0, locks: int = 1, refused: int = 9, sig
         ({"errno": 1}, "errno 1"),
         ({"locks": 0}, "lockdep"),
         ({"refused": 0}, "faults in open"),
-        ({"signal": 9}, "faults at random"),
+        ({"killed": 10}, "faults at random"),
     ],
 )
 def test_what_a_debug_kernel_says(how: dict[str, int], said: str) -> None:

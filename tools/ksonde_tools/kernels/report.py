@@ -197,7 +197,10 @@ def _faults(result: Result) -> Iterator[str]:
     for call, facts in result.get("faults", {}).items():
         tried, refused = facts["tried"], facts["refused"]
         if call == "random":
-            yield f"at random: {refused} of {tried} sessions did not start"
+            yield (
+                f"at random: {refused} of {tried} sessions did not start, "
+                f"{facts['killed']} processes were killed for want of their own pages"
+            )
         else:
             reach = "all of them" if facts["whole"] else "as far as the time went"
             yield f"{call}: {tried - 1} places that can fail, one by one, {reach}; {refused} calls refused"

@@ -262,7 +262,7 @@ class Checker:
             if not facts["refused"] or facts["tried"] < 2:
                 self._fail("session_state", f"faults in {call}: none came through: {facts}")
         facts = self.said.faults["random"]
-        if facts["signal"] or not 0 < facts["refused"] <= facts["tried"]:
+        if not facts["refused"] or facts["refused"] + facts["killed"] == facts["tried"]:
             self._fail("session_state", f"faults at random: {facts}")
 
     def _leaks(self) -> None:
