@@ -125,8 +125,7 @@ static void fill_tty(struct ks_record *record, struct ks_context *c)
 
 void ks_context_fill(struct ks_record *record, struct ks_context *context)
 {
-	BUILD_BUG_ON(offsetof(struct ks_context, tty) + sizeof(context->tty) !=
-		     sizeof(*context));
+	BUILD_BUG_ON(sizeof(*context) != KS_CONTEXT_BYTES);
 	context->exe = (struct ksonde_ref){};
 	context->hostname = (struct ksonde_ref){};
 	context->tty = (struct ksonde_ref){};

@@ -34,6 +34,23 @@ struct ks_context {
 #include "all.def"
 #include "undef.h"
 
+/* The bytes of the context's fields: when it has more, it has holes that nobody sets. */
+#define KS_U16(f, format, doc)		+ sizeof(__u16)
+#define KS_U32(f, format, doc)		+ sizeof(__u32)
+#define KS_U64(f, format, doc)		+ sizeof(__u64)
+#define KS_S32(f, format, doc)		+ sizeof(__s32)
+#define KS_S64(f, format, doc)		+ sizeof(__s64)
+#define KS_CHARS(f, n, format, doc)	+ (n)
+#define KS_BYTES(f, n, format, doc)	+ (n)
+#define KS_STR(f, format, doc)		+ sizeof(struct ksonde_ref)
+#define KS_VEC(f, format, doc)		+ sizeof(struct ksonde_ref)
+#define KS_LIST(f, of, format, doc)	+ sizeof(struct ksonde_ref)
+enum {
+	KS_CONTEXT_BYTES = 0
+#include "context.def"
+};
+#include "undef.h"
+
 /* The numbers of the fields. */
 #define KS_EVENT(name, id, profile, doc)	struct ks_index_##name {
 #define KS_EVENT_PLAIN(name, id, profile, doc)	struct ks_index_##name {

@@ -206,7 +206,7 @@ enum ksonde_drop_reason {
 	KSONDE_DROP_FULL = 0,		/* no room in the ring */
 	KSONDE_DROP_NESTED = 1,		/* too many probes nested on one CPU */
 	KSONDE_DROP_OVERWRITTEN = 2,	/* flight recorder: made room for a newer one */
-	KSONDE_DROP_MISSED = 3,		/* the mechanism had no free instance (kretprobe) */
+	KSONDE_DROP_MISSED = 3,		/* no free instance (kretprobe), or place (outcome) */
 	KSONDE_DROP_REASONS = 4,
 };
 
