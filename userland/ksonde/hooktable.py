@@ -148,6 +148,8 @@ class _Object:
             raise ValueError("it is no 64-bit little-endian ELF file")
         self._data = data
         (begin,) = struct.unpack_from("<Q", data, 40)
+        if begin > len(data):
+            raise ValueError("its section headers are beyond its end")
         size, count = struct.unpack_from("<HH", data, 58)
         #: type, offset, size, link, info of each section
         self._sections = [
