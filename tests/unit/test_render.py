@@ -153,6 +153,12 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             "exited 0 after 1.5 s, peak 4 MiB",
         ),
         (record("exit", {"signal": 11, "core_dumped": 1}), "killed by SIGSEGV, core dumped"),
+        (record("exit_group", {"code": 3}), "exits 3"),
+        (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
+        (
+            record("open", {"filename": "/y z", "flags": 0, "result": -13}),
+            "'/y z' failed: EACCES (Permission denied)",
+        ),
         (
             record("fork", {"child_tgid": 50, "child_ns_pid": 1, "new_pid_ns": 9}),
             "child 50 (1 in its namespace) new pid namespace",

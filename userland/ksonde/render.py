@@ -7,6 +7,7 @@ driver's) is shown field by field, as the schema describes it.
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -27,6 +28,8 @@ _CODES = {
     "update_cred": "33",
     "fork": "2",
     "exit": "2",
+    "exit_group": "2",
+    "open": "34",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -36,6 +39,8 @@ _CODES = {
     "warn": "33",
     "fail": "1;31",
 }
+#: O_LARGEFILE, which the kernel sets for all native programs; os.O_LARGEFILE is 0 there.
+_LARGEFILE = 0o400000 if platform.machine() == "aarch64" else 0o100000
 #: Events of the stream itself.
 PLAIN_EVENTS = ("lost", "session_state")
 _IRQ = 0x0020
@@ -95,6 +100,8 @@ class Renderer:
             "load_module": self._load_module,
             "update_cred": self._update_cred,
             "fork": self._fork,
+            "open": self._open,
+            "exit_group": self._exit_group,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -225,6 +232,19 @@ class Renderer:
         if run_time is not None:
             end += f" after {text.duration(run_time)}"
         return end + (f", peak {text.size(peak)}" if peak is not None else "")
+
+    def _exit_group(self, record: Record) -> str:
+        code = get(record, "code")
+        return self.paint("bad", f"exits {code}") if code else f"exits {code}"
+
+    def _open(self, record: Record) -> str:
+        name, path, result = get(record, "filename"), get(record, "path"), get(record, "result")
+        flags = values.flag_names("open_flags", (get(record, "flags_") or 0) & ~_LARGEFILE)
+        notes = [self.paint("dim", f"as {text.quote(name)}")] if path is not None and name != path else []
+        notes += [self.paint("dim", flag) for flag in flags]
+        shown = path if path is not None else name
+        what = self.paint("strong", text.quote(shown)) if shown is not None else "?"
+        return join([what, self._notes(notes), self._failed(result) if result else ""])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 DEVICE_NAME: Final = "ksonde"
 ABI: Final = 1
-SCHEMA: Final = 1
+SCHEMA: Final = 2
 
 # ------------------------------------------------------------ records --
 

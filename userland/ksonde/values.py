@@ -25,6 +25,26 @@ CAPABILITIES = (
 ).split()
 
 _BITS: dict[str, dict[int, str]] = {
+    # As this machine's architecture numbers them; __O_SYNC and __O_TMPFILE hold another one.
+    "open_flags": {
+        1: "WRONLY",
+        2: "RDWR",
+        os.O_CREAT: "CREAT",
+        os.O_EXCL: "EXCL",
+        os.O_NOCTTY: "NOCTTY",
+        os.O_TRUNC: "TRUNC",
+        os.O_APPEND: "APPEND",
+        os.O_NONBLOCK: "NONBLOCK",
+        os.O_DSYNC: "DSYNC",
+        os.O_SYNC & ~os.O_DSYNC: "SYNC",
+        os.O_DIRECT: "DIRECT",
+        os.O_DIRECTORY: "DIRECTORY",
+        os.O_NOFOLLOW: "NOFOLLOW",
+        os.O_NOATIME: "NOATIME",
+        os.O_CLOEXEC: "CLOEXEC",
+        os.O_PATH: "PATH",
+        os.O_TMPFILE & ~os.O_DIRECTORY: "TMPFILE",
+    },
     "exe_flags": {1: "tmpfs", 2: "memfd", 4: "overlay-upper", 8: "deleted", 16: "overlay"},
     "elevation": {1: "set-user-ID", 2: "set-group-ID", 4: "file-capabilities"},
     "clone_flags": {

@@ -28,7 +28,7 @@
 /* Bumped when an existing structure or rule of this file changes meaning. */
 #define KSONDE_ABI		1
 /* Bumped when an event gets a field or an event is added. */
-#define KSONDE_SCHEMA		1
+#define KSONDE_SCHEMA		2
 
 /* ------------------------------------------------------------ records -- */
 

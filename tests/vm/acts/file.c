@@ -104,3 +104,24 @@ void step_creates(char *value)
 	say_begin("creates", done);
 	say_end();
 }
+
+/* flags:mode:path, open(2) */
+void step_open(char *value)
+{
+	long flags = take_number(&value), mode = take_number(&value);
+
+	say("open", result_of(syscall(SYS_open, value, flags, mode)));
+}
+
+/* flags:mode:resolve:path, openat2(2) from the current directory */
+void step_openat2(char *value)
+{
+	struct {
+		uint64_t flags, mode, resolve;
+	} how;
+
+	how.flags = take_number(&value);
+	how.mode = take_number(&value);
+	how.resolve = take_number(&value);
+	say("openat2", result_of(syscall(437, AT_FDCWD, value, &how, sizeof(how))));
+}

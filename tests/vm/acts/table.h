@@ -72,6 +72,8 @@ STEP(mknod)
 STEP(mkdir)
 STEP(fifo)
 STEP(creates)
+STEP(open)
+STEP(openat2)
 
 /* exec.c */
 STEP(exec)

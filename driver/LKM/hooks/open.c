@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A file is opened by its name: open, openat, openat2, creat and io_uring all
+ * come here, with the kernel's own copy of the name, and leave with the file.
+ * The descriptor is not known yet, or not any more.  What exec opens is the
+ * business of its own event.
+ */
+#include <linux/err.h>
+#include <linux/fs.h>
+#include "../compat/namei.h"
+#include "../context/context.h"
+#include "../core/record.h"
+#include "../engine/hook.h"
+
+struct opening {
+	/* The caller's: there until the return. */
+	const struct filename *name;
+	const struct ks_open_flags *flags;
+};
+
+static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
+{
+	struct opening *opening = data;
+
+	opening->name = (const struct filename *)call->arg[1];
+	opening->flags = (const struct ks_open_flags *)call->arg[2];
+	return ks_is_wanted(open) && !IS_ERR_OR_NULL(opening->name) &&
+	       !(opening->flags->open_flag & __FMODE_EXEC);
+}
+
+static void leave(struct ks_hook *hook, long ret, void *data)
+{
+	const struct opening *opening = data;
+	const struct file *file = (const struct file *)ret;
+	const char *name = opening->name->name;
+	struct ks_event_open *e;
+	struct ks_record *record;
+
+	record = ks_record_begin(hook, open);
+	if (!record)
+		return;
+	e = ks_record_event(record, open);
+	ks_record_string(record, &e->filename, name, strnlen(name, PATH_MAX));
+	e->flags = opening->flags->open_flag;
+	e->mode = opening->flags->mode & S_IALLUGO;
+	e->resolve = ks_open_resolve(opening->flags);
+	e->result = IS_ERR(file) ? PTR_ERR(file) : 0;
+	if (IS_ERR_OR_NULL(file) || !ks_path_put(record, &e->path, &file->f_path))
+		ks_absent(record, open, path);
+	ks_record_commit(record);
+}
+
+static const struct ks_point points[] = {
+	KS_KRETPROBE("do_filp_open do_file_open", enter, leave, sizeof(struct opening)),
+	{}
+};
+
+struct ks_hook ks_hook_open = {
+	.name = "open",
+	.event = KS_EV_open,
+	.points = points,
+};
