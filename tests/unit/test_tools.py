@@ -26,6 +26,7 @@ from ksonde_tools import check, common, host, initramfs, kernel, machine, module
         "[    5.4] general protection fault, probably for non-canonical address 0xdead000000000122",
         "[    5.4] Kernel panic - not syncing: Attempted to kill init!",
         "[    5.4] refcount_t: underflow; use-after-free.",
+        "[    5.4] lockdep: fixing up alternatives went wrong",
     ],
 )
 def test_bad_lines(tmp_path: Path, line: str) -> None:
@@ -42,6 +43,8 @@ def test_bad_lines(tmp_path: Path, line: str) -> None:
         "[    1.0] DEBUG: nothing",
         "[    1.0] rcu: RCU lockdep checking is enabled.",
         "[    1.0] sysrq: Resetting",
+        "[  542.113423]  ? lockdep_hardirqs_on+0x7e/0x100",
+        "[  542.113423]  lockdep_init_map_type+0x7e/0x100",
     ],
 )
 def test_harmless_lines(tmp_path: Path, line: str) -> None:

@@ -41,9 +41,9 @@ BAD_LINE = re.compile(
     r"|refcount_t:|list_(?:add|del) corruption|sleeping function called|scheduling while atomic|soft lockup"
     r"|bad unlock balance|held lock freed|unreferenced object"
 )
-#: Lines that look like it and are none.
+#: Lines that look like it and are none; a function in a stack that something harmless printed is one.
 _HARMLESS = re.compile(
-    r"\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator"
+    r"^(?:\[[^]]*\])?\s+(?:\? )?\w*lockdep\w*\+0x|\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator"
 )
 _PROBE_SECONDS = 15
 _LOGS_KEPT = 100
