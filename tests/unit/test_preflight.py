@@ -321,6 +321,15 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
             {"names": ["f"], "architecture": "riscv64", "config": {"KPROBES_ON_FTRACE": "y"}},
             "",
         ),
+        (
+            Point("kprobe", "f"),
+            {
+                "names": ["f"],
+                "architecture": "riscv64",
+                "config": {"DYNAMIC_FTRACE": "y", "DYNAMIC_FTRACE_WITH_CALL_OPS": "y"},
+            },
+            "",
+        ),
         (Point("kretprobe", "f"), {"names": ["f"], "off": ["KRETPROBES"]}, "CONFIG_KRETPROBES is off"),
         (Point("kretprobe", "f"), {"names": None}, ""),
         (Point("kretprobe", "f g h"), {"names": ["g"]}, ""),

@@ -389,9 +389,13 @@ class Judge:
             return off
         if self.symbols is not None and self.symbols.refuses_probes(name):
             return "the kernel refuses a probe there"
-        # Its ftrace sites are the functions' first instructions, where no other kprobe may be.
+        # Its ftrace sites are the functions' first instructions, where no other kprobe may be; the
+        # second ones since v6.16, b2137c3b6d7a ("riscv: ftrace: prepare ftrace for atomic code patching"),
+        # whose series brought call ops.
         if self.architecture == "riscv64" and self.config.get("DYNAMIC_FTRACE") == "y":
-            return "" if self.config.get("KPROBES_ON_FTRACE") == "y" else "the kernel refuses a probe there"
+            free = ("KPROBES_ON_FTRACE", "DYNAMIC_FTRACE_WITH_CALL_OPS")
+            on = any(self.config.get(option) == "y" for option in free)
+            return "" if on else "the kernel refuses a probe there"
         return ""
 
     def _kretprobe(self, names: str) -> str:
