@@ -43,7 +43,8 @@ BAD_LINE = re.compile(
 )
 #: Lines that look like it and are none; a function in a stack that something harmless printed is one.
 _HARMLESS = re.compile(
-    r"^(?:\[[^]]*\])?\s+(?:\? )?\w*lockdep\w*\+0x|\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator"
+    r"^(?:\[[^]]*\])?\s+(?:\? )?\w*lockdep\w*\+0x"
+    r"|\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator"
 )
 _PROBE_SECONDS = 15
 _LOGS_KEPT = 100
