@@ -154,6 +154,20 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (record("exit", {"signal": 11, "core_dumped": 1}), "killed by SIGSEGV, core dumped"),
         (record("exit_group", {"code": 3}), "exits 3"),
+        (record("rename", {"old_path": "/a", "new_path": "/b c", "flags": 2}), "/a -> '/b c' (EXCHANGE)"),
+        (record("link", {"kind": 1, "path": "/a", "target": "/b"}), "/a is /b"),
+        (record("link", {"kind": 2, "path": "/a", "target": "../b"}), "/a -> ../b"),
+        (
+            record("chmod", {"path": "/a", "old_mode": 0o100644, "mode": 0o4755, "result": -1}),
+            "/a 0644 -> 4755 failed: EPERM (Operation not permitted)",
+        ),
+        (
+            record(
+                "mount", {"source": "none", "target": "/m", "type": "tmpfs", "flags": 4, "options": "mode=7"}
+            ),
+            "none on /m (tmpfs, NODEV, mode=7)",
+        ),
+        (record("mount", {"target": "/m", "flags": 1 << 18}), "/m (PRIVATE)"),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -30,6 +30,10 @@ _CODES = {
     "exit": "2",
     "exit_group": "2",
     "open": "34",
+    "rename": "34",
+    "link": "34",
+    "chmod": "33",
+    "mount": "35",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -102,6 +106,10 @@ class Renderer:
             "fork": self._fork,
             "open": self._open,
             "exit_group": self._exit_group,
+            "rename": self._rename,
+            "link": self._link,
+            "chmod": self._chmod,
+            "mount": self._mount,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -245,6 +253,35 @@ class Renderer:
         shown = path if path is not None else name
         what = self.paint("strong", text.quote(shown)) if shown is not None else "?"
         return join([what, self._notes(notes), self._failed(result) if result else ""])
+
+    def _strong(self, name: Optional[str]) -> str:
+        return self.paint("strong", text.quote(name)) if name is not None else "?"
+
+    def _rename(self, record: Record) -> str:
+        marks = values.flag_names("rename_flags", get(record, "flags_"))
+        old, new = self._strong(get(record, "old_path")), self._strong(get(record, "new_path"))
+        return join([old, "->", new, self._notes([self.paint("dim", mark) for mark in marks])])
+
+    def _link(self, record: Record) -> str:
+        path, target = self._strong(get(record, "path")), get(record, "target")
+        kind = "is" if get(record, "kind") == 1 else "->"
+        return join([path, kind, text.quote(target) if target is not None else "?"])
+
+    def _chmod(self, record: Record) -> str:
+        old, new, result = get(record, "old_mode"), get(record, "mode"), get(record, "result")
+        change = (
+            f"{old & 0o7777:04o} -> {self.paint('alert', f'{new:04o}')}" if None not in (old, new) else ""
+        )
+        return join([self._strong(get(record, "path")), change, self._failed(result) if result else ""])
+
+    def _mount(self, record: Record) -> str:
+        source, kind, options = get(record, "source"), get(record, "type"), get(record, "options")
+        notes = [text.quote(kind)] if kind else []
+        notes += values.flag_names("mount_flags", get(record, "flags_"))
+        notes += [text.quote(options)] if options else []
+        what = [text.quote(source), "on"] if source is not None else []
+        shown = self._strong(get(record, "target"))
+        return join([*what, shown, self._notes([self.paint("dim", note) for note in notes])])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

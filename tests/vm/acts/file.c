@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -124,4 +125,67 @@ void step_openat2(char *value)
 	how.mode = take_number(&value);
 	how.resolve = take_number(&value);
 	say("openat2", result_of(syscall(437, AT_FDCWD, value, &how, sizeof(how))));
+}
+
+/* old:new, rename(2) */
+void step_rename(char *value)
+{
+	char *old = take_word(&value);
+
+	say("rename", result_of(syscall(SYS_rename, old, value)));
+}
+
+/* flags:old:new, renameat2(2) */
+void step_renameat2(char *value)
+{
+	long flags = take_number(&value);
+	char *old = take_word(&value);
+
+	say("renameat2", result_of(syscall(SYS_renameat2, AT_FDCWD, old, AT_FDCWD, value, flags)));
+}
+
+/* old:new, link(2) */
+void step_link(char *value)
+{
+	char *old = take_word(&value);
+
+	say("link", result_of(syscall(SYS_link, old, value)));
+}
+
+/* target:new, symlink(2) */
+void step_symlink(char *value)
+{
+	char *target = take_word(&value);
+
+	say("symlink", result_of(syscall(SYS_symlink, target, value)));
+}
+
+/* mode:path, chmod(2) */
+void step_chmod(char *value)
+{
+	char *mode = take_word(&value);
+
+	say("chmod", result_of(syscall(SYS_chmod, value, strtoul(mode, NULL, 8))));
+}
+
+/* mode:path, fchmod(2) */
+void step_fchmod(char *value)
+{
+	char *mode = take_word(&value);
+	int fd = open(value, O_RDONLY);
+
+	check(fd >= 0, value);
+	say("fchmod", result_of(syscall(SYS_fchmod, fd, strtoul(mode, NULL, 8))));
+	close(fd);
+}
+
+/* source:type:flags:options:target, mount(2); what is empty is not given */
+void step_mount(char *value)
+{
+	char *source = take_word(&value), *type = take_word(&value);
+	unsigned long flags = take_number(&value);
+	char *options = take_word(&value);
+
+	say("mount", result_of(syscall(SYS_mount, *source ? source : NULL, value, *type ? type : NULL,
+				       flags, *options ? options : NULL)));
 }

@@ -74,6 +74,13 @@ STEP(fifo)
 STEP(creates)
 STEP(open)
 STEP(openat2)
+STEP(rename)
+STEP(renameat2)
+STEP(link)
+STEP(symlink)
+STEP(chmod)
+STEP(fchmod)
+STEP(mount)
 
 /* exec.c */
 STEP(exec)
