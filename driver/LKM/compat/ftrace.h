@@ -78,13 +78,24 @@ static __always_inline bool ks_ftrace_call(struct ks_call *call, ks_ftrace_regs 
 #define ks_ftrace_pt_regs(fregs)	NULL
 #endif
 
-/* Of an ops that is not registered: an empty filter would mean every function. */
+/*
+ * Of an ops that is not registered: an empty filter would mean every function.
+ * Before it was exported it was there as well; to set another filter instead
+ * needs memory, which may not be had.  May sleep, one caller at a time.
+ */
 static inline void ks_ftrace_free_filter(struct ftrace_ops *ops)
 {
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 2, 0)
 	ftrace_free_filter(ops);
 #else
-	ftrace_set_filter(ops, NULL, 0, 1);
+	static void (*free_filter)(struct ftrace_ops *ops);
+
+	if (!free_filter)
+		free_filter = (void *)ks_symbol("ftrace_free_filter");
+	if (free_filter)
+		free_filter(ops);
+	else
+		ftrace_set_filter(ops, NULL, 0, 1);
 #endif
 }
 
