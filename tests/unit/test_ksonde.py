@@ -47,6 +47,7 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
         errors.BadCapture("no header", "x.cap", 3),
         errors.BadProfile("/x.toml", 3, "it has no events", "say events"),
         errors.BadRecord("too short", 3),
+        errors.BadRule(0, "it can never match", "leave it out"),
         errors.BadSchema("no JSON"),
         errors.Busy("busy"),
         errors.DeviceMissing("/dev/ksonde"),

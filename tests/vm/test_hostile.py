@@ -51,7 +51,7 @@ def hostile(*arguments: str, timeout: float = 200) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("case", ["maps", "positions", "ioctls", "sessions", "close", "blocking"])
+@pytest.mark.parametrize("case", ["maps", "positions", "ioctls", "rules", "sessions", "close", "blocking"])
 def test_case(case: str) -> None:
     hostile(case)
 

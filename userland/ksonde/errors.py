@@ -16,6 +16,7 @@ __all__ = [
     "BadCapture",
     "BadProfile",
     "BadRecord",
+    "BadRule",
     "BadSchema",
     "Busy",
     "DeviceMissing",
@@ -161,6 +162,22 @@ class BadProfile(KsondeError):
         super().__init__(f"{path}:{line}: {reason}", hint)
         self.path = path
         self.line = line
+        self.reason = reason
+
+
+class BadRule(KsondeError):
+    """A rule is wrong, or can never match.
+
+    Attributes:
+        number: which one, from 0.
+        reason: what is wrong with it.
+    """
+
+    exit_code = 11
+
+    def __init__(self, number: int, reason: str, hint: str = "") -> None:
+        super().__init__(f"rule {number + 1}: {reason}", hint)
+        self.number = number
         self.reason = reason
 
 
