@@ -26,6 +26,8 @@ from ksonde.cli import exit as codes
 from ksonde.cli import profile, watch
 from ksonde.errors import DeviceMissing, NoSuchProcess, PermissionRefused, SchemaTooNew, VersionMismatch
 from ksonde.record import Record
+from ksonde.rules import Rule
+from ksonde.session import RuleStats
 from support import CONNECT
 
 USERLAND = str(Path(ksonde.__file__).parents[1])
@@ -474,16 +476,48 @@ def test_profile_show(run: Run, web: Path) -> None:
 
 def test_profile_check(run: Run, web: Path) -> None:
     count = len(SCHEMA.profile("D")) + 1
-    assert run("profile", "check", str(web)) == (0, f"{web}: {count} events, no error\n", "")
+    assert run("profile", "check", str(web)) == (0, f"{web}: {count} events, 0 filters, no error\n", "")
     code, out, err = run("profile", "check", str(web), problem=DeviceMissing("/dev/ksonde"))
     assert (code, out) == (0, f"{web}: well formed\n")
-    assert err.startswith("ksonde: its events are not checked: there is no /dev/ksonde")
+    assert err.startswith("ksonde: its events and filters are not checked: there is no /dev/ksonde")
     web.write_text('events = ["exot"]')
     code, out, err = run("profile", "check", "web")
     assert (code, out) == (11, "")
     assert err == f"ksonde: {web}:1: there is no event 'exot'; did you mean exit?\n"
     web.write_text("events = ")
     assert run("profile", "check", "web", problem=DeviceMissing("/dev/ksonde"))[0] == 11
+
+
+def test_filters_of_a_profile(run: Run, web: Path) -> None:
+    web.write_text('extends = "default"\n[[filter]]\naction = "exclude"\nuid = 33\nevents = ["connect"]\n')
+    run("watch", "--count", "1", "--profile", "web", batches=[[execve("a")]])
+    run("stat", "--for", "10ms", "--profile", "web")
+    rule = Rule("exclude", ("connect",), uid=33)
+    assert [one["rules"] for one in run.opened] == [(rule,)] * 2  # type: ignore[attr-defined]
+    assert run("profile", "show", "web")[1].endswith("\nfilters:\n  exclude connect uid 33\n")
+    (shown,) = json.loads(run("profile", "show", "web", "--json")[1])["filters"]
+    assert (shown["action"], shown["events"], shown["uid"], shown["exe"]) == (
+        "exclude",
+        ["connect"],
+        33,
+        None,
+    )
+    assert ", 1 filter, no error" in run("profile", "check", "web")[1]
+
+
+def test_stat_shows_what_filters_held_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = [RuleStats(Rule("exclude", uid=7), 1234), RuleStats(Rule("include"), 5), RuleStats(None, 6)]
+    monkeypatch.setattr(FakeSession, "rule_stats", lambda _self: decided)
+    lines = [" ".join(line.split()) for line in run("stat", "--for", "10ms")[1].splitlines()]
+    at = lines.index("FILTER HELD BACK LET THROUGH")
+    assert lines[at + 1 : at + 5] == [
+        "exclude all uid 7 1,234 0",
+        "include all 0 5",
+        "(no include rule matched) 6 0",
+        "",
+    ]
+    sums = json.loads(run("stat", "--for", "10ms", "--json")[1])
+    assert sums["filters"][0] == {"rule": "exclude all uid 7", "held_back": 1234, "let_through": 0}
 
 
 @pytest.mark.usefixtures("web")

@@ -11,6 +11,7 @@ from fakes import SCHEMA
 from ksonde import profiles
 from ksonde.errors import BadProfile, UnknownProfile
 from ksonde.profiles import read
+from ksonde.rules import Rule
 
 
 @pytest.fixture(name="home", autouse=True)
@@ -59,6 +60,55 @@ def test_the_users_folder_wins(home: Path, tmp_path: Path, monkeypatch: pytest.M
     assert read("one").events(SCHEMA) == ("fork",)
 
 
+#: One that is right, and the begin of another one.
+FILTERS = """
+events = ["exit", "connect"]
+
+[[filter]]
+action = "exclude" # "exclud"
+events = ["exit"]
+
+[[filter]]
+"""
+
+
+def test_filters(home: Path) -> None:
+    more = 'action = "include"\nuid = 33\nmnt_ns = "/proc/self/ns/mnt"\nexe_prefix = "/usr/"\n'
+    put(home / "base.toml", FILTERS + more)
+    put(home / "web.toml", 'extends = "base"\n[[filter]]\naction = "exclude"\nuid = "root"\npid_ns = 7\n')
+    namespace = Path("/proc/self/ns/mnt").stat().st_ino
+    base = (
+        Rule("exclude", ("exit",)),
+        Rule("include", uid=33, mnt_ns=namespace, exe_prefix="/usr/"),
+    )
+    assert read("base").rules(SCHEMA) == base
+    assert read("web").rules(SCHEMA) == (*base, Rule("exclude", uid=0, pid_ns=7))
+    assert read("default").rules(SCHEMA) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ('action = "include"\nevents = ["exit",\n"exut"]', 11, "there is no event 'exut'"),
+        ('action = "include"\nevents = ["exit"]', 8, "filter 2: it can never match: rule 1 excludes all"),
+        ('action = "include"\nevents = ["fork"]', 8, "filter 2: it can never match: the session does not"),
+        ('action = "include"\nexe = "bin/x"', 8, "filter 2: it can never match: the path of an exe"),
+        (
+            'action = "include"\n' * 1 + '[[filter]]\naction = "include"\n' * 63,
+            134,
+            "filter 65: there are 65",
+        ),
+    ],
+)
+def test_filters_that_can_never_match(home: Path, text: str, line: int, message: str) -> None:
+    put(home / "wrong.toml", FILTERS + text)
+    put(home / "above.toml", 'extends = "wrong"\n[[filter]]\naction = "exclude"\nuid = 7\n')
+    with pytest.raises(BadProfile) as caught:
+        read("above" if line < 100 else "wrong").rules(SCHEMA)
+    assert (Path(caught.value.path).name, caught.value.line) == ("wrong.toml", line)
+    assert caught.value.reason.startswith(message)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message", "hint"),
     [
@@ -73,6 +123,15 @@ def test_the_users_folder_wins(home: Path, tmp_path: Path, monkeypatch: pytest.M
         ('events = ["exit"]\nextends = "./no.toml"', 2, "cannot read ./no.toml: No such file", ""),
         ('extends = "./wrong.toml"', 1, "it extends itself", "end the circle"),
         ('description = """\nevents\n"""\n', 1, "it has no events", "say events"),
+        ('events = ["exit"]\n[filter]\naction = "exclude"', 2, "filter is no list of tables", "begin each"),
+        (FILTERS + "uid = 1\n", 8, "a filter has no action", "say action"),
+        (FILTERS + 'events = []\naction = "exclud"\n', 10, "there is no action 'exclud'", "say action"),
+        (FILTERS + 'exe_prefx = "/x"\n', 9, "there is no key 'exe_prefx'", "did you mean exe_prefix?"),
+        (FILTERS + 'action = "include"\nexe = 3\n', 10, "exe is no string", "say exe"),
+        (FILTERS + 'action = "include"\nuid = true\n', 10, "uid: it is not a user's id or name", ""),
+        (FILTERS + 'action = "include"\nuid = "no one"\n', 10, "uid: there is no user 'no one'", ""),
+        (FILTERS + 'action = "include"\nmnt_ns = "/no"\n', 10, "mnt_ns: cannot look at /no: No such", ""),
+        (FILTERS + 'action = "include"\ncgroup = "/no/no"\n', 10, "cgroup: cannot look at /sys/fs", ""),
         ("x = " + "[" * 5000 + "]" * 5000, 1, "it is nested too deeply", ""),
     ],
 )

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Callable, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
 
 import typer
 
@@ -12,6 +12,8 @@ from ksonde.errors import KsondeError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from ksonde.rules import Rule
 
 #: The events of the stream itself: they come without being asked for.
 ALWAYS = ("lost", "session_state")
@@ -68,14 +70,15 @@ def split(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for name in every if name))
 
 
-def chosen(names: Iterable[str], profile: Optional[str]) -> Optional[list[str]]:
-    """The events that a session is to be opened with; None: the driver's default.
+def chosen(names: Iterable[str], profile: Optional[str]) -> dict[str, Any]:
+    """The events and rules that a session is to be opened with; no events: the driver's default.
 
-    Those of --event, with those of --profile; `all` is every event that there is.
+    The events of --event, with those of --profile; `all` is every event that there is.
     """
     wanted = split(names)
     if not wanted and profile in (None, "default"):
-        return None
+        return {"events": None}
+    rules: tuple[Rule, ...] = ()
     if "all" in wanted or profile is not None:
         from ksonde.device import Device
         from ksonde.profiles import read
@@ -86,10 +89,12 @@ def chosen(names: Iterable[str], profile: Optional[str]) -> Optional[list[str]]:
             schema = device.schema()
         if known is not None:
             wanted += known.events(schema)
+            rules = known.rules(schema)
         if "all" in wanted:
             wanted += schema.events
     wanted = [name for name in dict.fromkeys(wanted) if name != "all"]
-    return [name for name in wanted if name not in ALWAYS] or wanted
+    events = [name for name in wanted if name not in ALWAYS] or wanted
+    return {"events": events, "rules": rules} if rules else {"events": events}
 
 
 #: Options that several commands have.
@@ -108,7 +113,7 @@ ProfileOption = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="A set of events, by name or the path of its file; adds to --event. `ksonde profile list`.",
+        help="Events and filters, by name or the path of a file; adds to --event. `ksonde profile list`.",
         autocompletion=complete_profile,
     ),
 ]

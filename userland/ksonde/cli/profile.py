@@ -72,22 +72,28 @@ def _row(name: str, path: Optional[Path]) -> dict[str, Any]:
 
 @app.command(short_help="Show the events of a profile.")
 def show(name: Named, json: JsonOption = False) -> None:
-    """Show the events of a profile, and from where it has them; the module must be loaded."""
+    """Show the events of a profile, from where it has them, and its filters; the module must be loaded."""
     import ksonde
     from ksonde.profiles import read
+    from ksonde.text import printable
 
     profile = read(name)
     with ksonde.Device() as device:
         schema = device.schema()
     events = profile.events(schema)
+    rules = profile.rules(schema)
     if json:
+        from dataclasses import asdict
         from json import dumps
 
         chain = [{"name": one.name, "path": one.path and str(one.path)} for one in profile.chain()]
         shown = {"name": profile.name, "description": profile.description, "profiles": chain}
-        typer.echo(dumps({**shown, "events": events}, indent=2))
+        filters = [asdict(rule) for rule in rules]
+        typer.echo(dumps({**shown, "events": events, "filters": filters}, indent=2))
         return
     typer.echo(_shown(profile, events, schema))
+    if rules:
+        typer.echo("\nfilters:\n" + "\n".join(f"  {printable(str(rule))}" for rule in rules))
 
 
 def _shown(profile: Profile, events: tuple[str, ...], schema: Schema) -> str:
@@ -129,6 +135,7 @@ def check(
             schema = device.schema()
     except KsondeError as error:
         typer.echo(f"{where}: well formed")
-        typer.echo(f"ksonde: its events are not checked: {printable(str(error))}", err=True)
+        typer.echo(f"ksonde: its events and filters are not checked: {printable(str(error))}", err=True)
         return
-    typer.echo(f"{where}: {plural(len(profile.events(schema)), 'event')}, no error")
+    counts = plural(len(profile.events(schema)), "event"), plural(len(profile.rules(schema)), "filter")
+    typer.echo(f"{where}: {', '.join(counts)}, no error")
