@@ -13,6 +13,7 @@ from ksonde.device import HookInfo, Info
 from ksonde.enrich.users import Users
 from ksonde.errors import UnknownEvent
 from ksonde.record import Record
+from ksonde.rules import Rule
 from ksonde.schema import Schema
 from ksonde.session import CpuStats, EventStats, RuleStats, Stats
 from support import PROCESS, build_record, schema_text
@@ -88,6 +89,8 @@ class FakeSession:
         self.dropped = dict.fromkeys(REASONS, 0)
         self.cpus = (0, 1)
         self.calls: list[str] = []
+        self.skipped: Optional[int] = os.getpid()
+        self.rules: tuple[Rule, ...] = ()
         self.decided: list[RuleStats] = []
         self._read, self._write = os.pipe()
         if self.batches:

@@ -345,6 +345,21 @@ def test_an_unavailable_hook_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert err.splitlines()[0] == "ksonde: connect is incomplete, hook connect is unavailable: no symbol"
 
 
+def test_a_person_is_told_what_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = FakeSession(events=["exit"])
+    session.rules = (Rule("exclude", uid=7),)
+    watch.announce(session)  # type: ignore[arg-type]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    watch.announce(session)  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines() == [
+        f"ksonde: watching exit (but of process {os.getpid()}, which is ksonde itself); Ctrl-C ends",
+        "ksonde: filter: exclude all uid 7",
+    ]
+
+
 WATCHER = """
 import os, sys
 import ksonde, ksonde.device
@@ -516,7 +531,9 @@ def test_stat_shows_what_filters_held_back(run: Run, monkeypatch: pytest.MonkeyP
         "(no include rule matched) 6 0",
         "",
     ]
+    assert f"filtered 3 (with all of process {os.getpid()}, which reads), LOST records 0, wake-ups 2" in lines
     sums = json.loads(run("stat", "--for", "10ms", "--json")[1])
+    assert sums["skipped"] == os.getpid()
     assert sums["filters"][0] == {"rule": "exclude all uid 7", "held_back": 1234, "let_through": 0}
 
 

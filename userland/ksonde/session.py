@@ -340,6 +340,11 @@ class Session:
         """Record nothing of process tgid; None: leave nothing out."""
         self._filter(self._tree, tgid)
 
+    @property
+    def skipped(self) -> int | None:
+        """The process of which nothing is recorded."""
+        return self._skipped
+
     def set_rules(self, rules: Iterable[Rule]) -> None:
         """Replace all rules, at once and as a whole: a record is judged by the old ones or by the new ones.
 

@@ -63,6 +63,7 @@ class Counted:
     events: list[Event] = field(default_factory=list)
     rings: list[Ring] = field(default_factory=list)
     filters: list[Filter] = field(default_factory=list)
+    skipped: int | None = None
 
     def __str__(self) -> str:
         rows = [
@@ -90,6 +91,8 @@ class Counted:
             for ring in self.rings
         ]
         filters = [(text.printable(f.rule), f"{f.held_back:,}", f"{f.let_through:,}") for f in self.filters]
+        skipped = f" (with all of process {self.skipped}, which reads)" if self.skipped is not None else ""
+        counts = f"LOST records {self.lost_records:,}, wake-ups {self.wakeups:,}"
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items())
         return "\n".join(
             (
@@ -103,7 +106,7 @@ class Counted:
                     else ()
                 ),
                 f"{self.seconds:.1f} s, dropped: {reasons}",
-                f"filtered {self.filtered:,}, LOST records {self.lost_records:,}, wake-ups {self.wakeups:,}",
+                f"filtered {self.filtered:,}{skipped}, {counts}",
             )
         )
 
@@ -136,6 +139,7 @@ def count(session: Session, seconds: float, signals: Signals, *, read: bool = Tr
         sums.filtered,
         sums.lost_records,
         sums.wakeups,
+        skipped=session.skipped,
         rings=[Ring(r.cpu, r.head - r.position, peaks[r.cpu], r.bytes, r.dropped) for r in rings],
     )
     for name in session.events:

@@ -152,5 +152,8 @@ def announce(session: Session) -> None:
                 f"ksonde: {hook.event} is incomplete, hook {hook.name} is unavailable: {why}", file=sys.stderr
             )
     if sys.stderr.isatty():
-        print(f"ksonde: watching {', '.join(session.events)}; Ctrl-C ends", file=sys.stderr)
+        own = f" (but of process {session.skipped}, which is ksonde itself)" if session.skipped else ""
+        print(f"ksonde: watching {', '.join(session.events)}{own}; Ctrl-C ends", file=sys.stderr)
+        for rule in session.rules:
+            print(f"ksonde: filter: {printable(str(rule))}", file=sys.stderr)
     sys.stderr.flush()
