@@ -616,6 +616,7 @@ static void case_sessions(void)
 /* ---------------------------------------------------------------- random */
 
 static uint64_t state;
+static unsigned int mappings;
 
 static uint64_t rnd(void)
 {
@@ -675,6 +676,24 @@ static void random_rules(uint64_t *words, char *room)
 	memcpy(words, &rules, sizeof(rules));
 }
 
+/* One that succeeds by chance is kept until the next one does: it keeps its session open. */
+static void random_mapping(int fd)
+{
+	static void *kept;
+	static size_t kept_length;
+	size_t length;
+	void *at = mmap(NULL, length = odd_number(), rnd() % 8, rnd() % 4, fd,
+			odd_number() << 12);
+
+	if (at == MAP_FAILED)
+		return;
+	mappings++;
+	if (kept)
+		munmap(kept, kept_length);
+	kept = at;
+	kept_length = length;
+}
+
 static void random_call(int fd, char *low, char *edge)
 {
 	size_t which = rnd() % STRUCTS;
@@ -710,7 +729,7 @@ static void random_call(int fd, char *low, char *edge)
 		memcpy(at, words, edge - at < (long)size ? (size_t)(edge - at) : size);
 	}
 	if (rnd() % 1024 == 0)
-		mmap(NULL, odd_number(), rnd() % 8, rnd() % 4, fd, odd_number() << 12);
+		random_mapping(fd);
 	ioctl(fd, command, at);
 }
 
@@ -738,11 +757,11 @@ static void case_random(unsigned long calls, uint64_t seed, unsigned int seconds
 			close(fd[at]);
 			fd[at] = open_device();
 		}
-		/* Mappings that succeeded by chance would pile up. */
 		if (done % 100000 == 99999)
-			fprintf(stderr, "%lu calls, %lu starts\n", done + 1, starts);
+			fprintf(stderr, "%lu calls, %lu starts, %u mappings\n", done + 1, starts,
+				mappings);
 	}
-	printf("%lu %lu\n", done, starts);
+	printf("%lu %lu %u\n", done, starts, mappings);
 	CHECK(done == calls);
 }
 
