@@ -263,11 +263,10 @@ void ks_session_stop(struct ks_session *session)
 
 static void session_ask(struct ks_session *session, bool rules)
 {
-	u64 asked = session->filter.flags;
+	u32 asked = session->filter.flags;
 
 	if (rules)
 		asked |= KS_FILTER_RULES;
-	asked |= (u64)session->filter.skip_tgid << KS_FILTER_SKIPPED;
 	/* Paired with nothing: a probe that sees it late only filters late. */
 	WRITE_ONCE(session->asked, asked);
 }
@@ -276,7 +275,10 @@ static void session_ask(struct ks_session *session, bool rules)
 void ks_session_filter(struct ks_session *session, const struct ksonde_filter *filter)
 {
 	lockdep_assert_held(&session->lock);
-	session->filter = *filter;
+	/* In this order there is nothing between: without the flag nobody compares. */
+	WRITE_ONCE(session->filter.skip_tgid, filter->skip_tgid);
+	session->filter.tree_tgid = filter->tree_tgid;
+	session->filter.flags = filter->flags;
 	session_ask(session, rcu_access_pointer(session->rules));
 	if (session->started)
 		ks_state_tell(session, KS_STATE_FILTER);

@@ -61,12 +61,8 @@ struct ks_session {
 	struct mutex lock;		/* all below but what probes use */
 	u64 wanted;			/* a bit for each enum ks_event_index */
 	struct ksonde_ring_setup setup;
-	struct ksonde_filter filter;
-	/*
-	 * What probes ask first, in one read, so that a change is one, too:
-	 * flags of the filter and KS_FILTER_RULES, and skip_tgid above.
-	 */
-	u64 asked;
+	struct ksonde_filter filter;	/* skip_tgid is read by probes */
+	u32 asked;			/* by probes, first: filter.flags, KS_FILTER_RULES */
 	struct ks_rules __rcu *rules;
 	bool started;
 	bool has_rings;
@@ -80,7 +76,6 @@ struct ks_session {
 };
 
 #define KS_FILTER_RULES		0x80000000U	/* there are rules */
-#define KS_FILTER_SKIPPED	32		/* shift of skip_tgid */
 
 /* Started sessions by place; probes read it with preemption off. */
 extern struct ks_session __rcu *ks_sessions[KS_SESSIONS_MAX];
@@ -133,9 +128,8 @@ u32 ks_filter_closely(u32 sessions, u32 event);
 /* Of the sessions that want an event, those that want it of this task. */
 static __always_inline u32 ks_filter(u32 sessions, u32 event)
 {
-	u32 left, bit, out = 0, closely = 0;
+	u32 left, bit, asked, out = 0, closely = 0;
 	struct ks_session *session;
-	u64 asked;
 
 	for (left = sessions; left; left &= left - 1) {
 		bit = left & -left;
@@ -146,7 +140,7 @@ static __always_inline u32 ks_filter(u32 sessions, u32 event)
 		}
 		asked = READ_ONCE(session->asked);
 		if (asked & KSONDE_FILTER_SKIP_TGID &&
-		    unlikely(asked >> KS_FILTER_SKIPPED == (u32)current->tgid))
+		    unlikely(READ_ONCE(session->filter.skip_tgid) == (u32)current->tgid))
 			out |= ks_filter_count(bit);
 		else if (unlikely(asked & (KSONDE_FILTER_TREE | KS_FILTER_RULES)))
 			closely |= bit;
