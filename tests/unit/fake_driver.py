@@ -115,6 +115,8 @@ class FakeDriver:
         self.rings: dict[int, FakeRing] = {}
         self.events: set[int] = set()
         self.filter: Any = None
+        self.rules: list[Any] = []
+        self.rule_records: dict[int, int] = {}
         self.setup: Any = None
         self.started = False
         self.nodes: list[FakeNode] = []
@@ -176,6 +178,20 @@ class FakeDriver:
         if asked.flags & uapi.FilterFlag.TREE and asked.tree_tgid not in self.processes:
             raise DriverError("ioctl SET_FILTER", errno.ESRCH, "No such process")
         self.filter = asked
+
+    def _set_rules(self, argument: bytearray) -> None:
+        asked = uapi.Rules.parse(bytes(argument))
+        assert asked.rule_size == uapi.Rule.sizeof()
+        raw = ctypes.string_at(asked.rules, asked.count * asked.rule_size)
+        self.rules = [
+            uapi.Rule.parse(raw[at : at + asked.rule_size]) for at in range(0, len(raw), asked.rule_size)
+        ]
+
+    def _rule_stats(self, argument: bytearray) -> None:
+        index = uapi.RuleStats.parse(bytes(argument)).index
+        if not self.rules or (index >= len(self.rules) and index != uapi.RULE_NONE):
+            raise DriverError("ioctl RULE_STATS", errno.ENOENT, "No such file or directory")
+        self._answer(argument, uapi.RuleStats, records=self.rule_records.get(index, 0))
 
     def _set_ring(self, argument: bytearray) -> None:
         asked = uapi.RingSetup.parse(bytes(argument))

@@ -13,8 +13,9 @@ from ksonde.device import HookInfo, Info
 from ksonde.enrich.users import Users
 from ksonde.errors import UnknownEvent
 from ksonde.record import Record
+from ksonde.rules import Rule
 from ksonde.schema import Schema
-from ksonde.session import CpuStats, EventStats, Stats
+from ksonde.session import CpuStats, EventStats, RuleStats, Stats
 from support import PROCESS, build_record, schema_text
 
 
@@ -88,6 +89,9 @@ class FakeSession:
         self.dropped = dict.fromkeys(REASONS, 0)
         self.cpus = (0, 1)
         self.calls: list[str] = []
+        self.skipped: Optional[int] = os.getpid()
+        self.rules: tuple[Rule, ...] = ()
+        self.decided: list[RuleStats] = []
         self._read, self._write = os.pipe()
         if self.batches:
             os.write(self._write, b"!")
@@ -120,6 +124,9 @@ class FakeSession:
     def event_stats(self, name: str) -> EventStats:
         nothing = dict.fromkeys(REASONS, 0)
         return EventStats(name, 5, 5, self.dropped if name == self.events[0] else nothing)
+
+    def rule_stats(self) -> list[RuleStats]:
+        return self.decided
 
     def cpu_stats(self, cpu: int) -> CpuStats:
         return CpuStats(cpu, 1 << 20, (1 << 20) - 4096, 4 << 20, 0)

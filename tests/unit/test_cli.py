@@ -23,9 +23,11 @@ import ksonde
 from fakes import SCHEMA, FakeDevice, FakeSession, execve, record
 from ksonde import __version__, cli, errors
 from ksonde.cli import exit as codes
-from ksonde.cli import watch
+from ksonde.cli import profile, watch
 from ksonde.errors import DeviceMissing, NoSuchProcess, PermissionRefused, SchemaTooNew, VersionMismatch
 from ksonde.record import Record
+from ksonde.rules import Rule
+from ksonde.session import RuleStats
 from support import CONNECT
 
 USERLAND = str(Path(ksonde.__file__).parents[1])
@@ -99,6 +101,8 @@ def test_help_of_every_command() -> None:
             for name in ("watch", "agent", "hooks", "stat", "schema", "load", "unload", "status", "doctor")
         ),
         ["breaker"],
+        ["profile"],
+        *(["profile", name] for name in ("list", "show", "check")),
     ):
         done = runner.invoke(cli.app, [*command, "--help"])
         assert done.exit_code == 0
@@ -107,7 +111,7 @@ def test_help_of_every_command() -> None:
 
 def test_typer_is_told_everything_without_annotated() -> None:
     # Debian 12's typer would take a name for the default of a parameter that it does not understand.
-    for command in cli.app.registered_commands:
+    for command in [*cli.app.registered_commands, *profile.app.registered_commands]:
         assert command.callback is not None
         for parameter in inspect.signature(command.callback).parameters.values():
             assert not hasattr(parameter.annotation, "__metadata__")
@@ -193,7 +197,7 @@ def test_every_error_is_one_line(run: Run, problem: Exception, code: int) -> Non
         ["watch", "--count", "0"],
         ["watch", "--ring", "big"],
         ["watch", "--pid", "3", "--", "true"],
-        ["watch", "--profile", "none"],
+        ["profile", "list", "x"],
         ["load", "sessions_max"],
     ],
 )
@@ -217,6 +221,13 @@ def test_no_device_as_a_process(tmp_path: Path) -> None:
         assert (done.returncode, done.stdout) == (3, "")
         assert done.stderr.count("\n") == 1
         assert "ksonde load" in done.stderr
+
+
+def test_an_unknown_profile_suggests_the_nearest(run: Run) -> None:
+    for command in ("watch", "stat", "agent", "hooks"):
+        code, _, err = run(command, "--profile", "sandbx")
+        assert code == 6
+        assert err == "ksonde: there is no profile 'sandbx'; did you mean sandbox?\n"
 
 
 # ------------------------------------------------------------------- watch
@@ -334,6 +345,21 @@ def test_an_unavailable_hook_is_said(run: Run, monkeypatch: pytest.MonkeyPatch) 
     assert err.splitlines()[0] == "ksonde: connect is incomplete, hook connect is unavailable: no symbol"
 
 
+def test_a_person_is_told_what_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = FakeSession(events=["exit"])
+    session.rules = (Rule("exclude", uid=7),)
+    watch.announce(session)  # type: ignore[arg-type]
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    watch.announce(session)  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines() == [
+        f"ksonde: watching exit (but of process {os.getpid()}, which is ksonde itself); Ctrl-C ends",
+        "ksonde: filter: exclude all uid 7",
+    ]
+
+
 WATCHER = """
 import os, sys
 import ksonde, ksonde.device
@@ -408,6 +434,115 @@ def test_hooks(run: Run) -> None:
     assert json.loads(run("hooks", "--json")[1])[0]["mechanism"] == "kretprobe"
     assert run("hooks", "--arm")[0] == 0
     assert len(run.opened) == 1  # type: ignore[attr-defined]
+
+
+@pytest.fixture(name="web")
+def _web(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user's profile."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    folder = tmp_path / "ksonde" / "profiles"
+    folder.mkdir(parents=True)
+    path = folder / "web.toml"
+    path.write_text('description = "a web\\u001b server"\nextends = "default"\nevents = ["fork"]\n')
+    return path
+
+
+def test_a_profile_of_a_file(run: Run, web: Path) -> None:
+    wanted = [*SCHEMA.profile("D"), "fork"]
+    for name in ("web", str(web)):
+        assert run("watch", "--count", "1", "--profile", name, batches=[[execve("a")]])[0] == 0
+    run("hooks", "--arm", "--profile", "web")
+    assert [one["events"] for one in run.opened] == [wanted] * 3  # type: ignore[attr-defined]
+    web.write_text('events = ["update_cred"]')
+    assert [line.split()[0] for line in run("hooks", "--profile", "web")[1].splitlines()] == [
+        "HOOK",
+        "update_cred",
+    ]
+    web.write_text('events = [\n"updat_cred"]')
+    code, out, err = run("watch", "--profile", "web")
+    assert (code, out) == (11, "")
+    assert err == f"ksonde: {web}:2: there is no event 'updat_cred'; did you mean update_cred?\n"
+
+
+def test_profile_list(run: Run, web: Path) -> None:
+    (web.parent / "broken.toml").write_text("events = 3")
+    code, out, _ = run("profile", "list")
+    assert code == 0
+    names = [line.split()[0] for line in out.splitlines()]
+    assert names == ["PROFILE", "default", "sandbox", "broken", "web"]
+    assert f"{web.parent}/broken.toml:1: events is no list of names" in out
+    assert "\x1b" not in out
+    rows = {row["name"]: row for row in json.loads(run("profile", "list", "--json")[1])}
+    assert (rows["web"]["extends"], rows["web"]["path"]) == ("default", str(web))
+    assert rows["broken"]["error"]
+
+
+def test_profile_show(run: Run, web: Path) -> None:
+    code, out, _ = run("profile", "show", "web")
+    assert code == 0
+    title, _, head, *rows = out.splitlines()
+    assert title.startswith(f"web ({web}), extends default (of the driver): ")
+    assert head.split() == ["EVENT", "FROM", "WHAT"]
+    assert [row.split()[1] for row in rows] == ["default"] * len(SCHEMA.profile("D")) + ["web"]
+    shown = json.loads(run("profile", "show", "web", "--json")[1])
+    assert shown["events"] == [*SCHEMA.profile("D"), "fork"]
+    assert [one["name"] for one in shown["profiles"]] == ["web", "default"]
+
+
+def test_profile_check(run: Run, web: Path) -> None:
+    count = len(SCHEMA.profile("D")) + 1
+    assert run("profile", "check", str(web)) == (0, f"{web}: {count} events, 0 filters, no error\n", "")
+    code, out, err = run("profile", "check", str(web), problem=DeviceMissing("/dev/ksonde"))
+    assert (code, out) == (0, f"{web}: well formed\n")
+    assert err.startswith("ksonde: its events and filters are not checked: there is no /dev/ksonde")
+    web.write_text('events = ["exot"]')
+    code, out, err = run("profile", "check", "web")
+    assert (code, out) == (11, "")
+    assert err == f"ksonde: {web}:1: there is no event 'exot'; did you mean exit?\n"
+    web.write_text("events = ")
+    assert run("profile", "check", "web", problem=DeviceMissing("/dev/ksonde"))[0] == 11
+
+
+def test_filters_of_a_profile(run: Run, web: Path) -> None:
+    web.write_text('extends = "default"\n[[filter]]\naction = "exclude"\nuid = 33\nevents = ["connect"]\n')
+    run("watch", "--count", "1", "--profile", "web", batches=[[execve("a")]])
+    run("stat", "--for", "10ms", "--profile", "web")
+    rule = Rule("exclude", ("connect",), uid=33)
+    assert [one["rules"] for one in run.opened] == [(rule,)] * 2  # type: ignore[attr-defined]
+    assert run("profile", "show", "web")[1].endswith("\nfilters:\n  exclude connect uid 33\n")
+    (shown,) = json.loads(run("profile", "show", "web", "--json")[1])["filters"]
+    assert (shown["action"], shown["events"], shown["uid"], shown["exe"]) == (
+        "exclude",
+        ["connect"],
+        33,
+        None,
+    )
+    assert ", 1 filter, no error" in run("profile", "check", "web")[1]
+
+
+def test_stat_shows_what_filters_held_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    decided = [RuleStats(Rule("exclude", uid=7), 1234), RuleStats(Rule("include"), 5), RuleStats(None, 6)]
+    monkeypatch.setattr(FakeSession, "rule_stats", lambda _self: decided)
+    lines = [" ".join(line.split()) for line in run("stat", "--for", "10ms")[1].splitlines()]
+    at = lines.index("FILTER HELD BACK LET THROUGH")
+    assert lines[at + 1 : at + 5] == [
+        "exclude all uid 7 1,234 0",
+        "include all 0 5",
+        "(no include rule matched) 6 0",
+        "",
+    ]
+    assert f"filtered 3 (with all of process {os.getpid()}, which reads), LOST records 0, wake-ups 2" in lines
+    sums = json.loads(run("stat", "--for", "10ms", "--json")[1])
+    assert sums["skipped"] == os.getpid()
+    assert sums["filters"][0] == {"rule": "exclude all uid 7", "held_back": 1234, "let_through": 0}
+
+
+@pytest.mark.usefixtures("web")
+def test_completion_of_profiles() -> None:
+    from ksonde.cli.options import complete_profile
+
+    assert complete_profile("") == ["default", "sandbox", "web"]
+    assert complete_profile("w") == ["web"]
 
 
 def test_stat(run: Run) -> None:

@@ -45,7 +45,9 @@ def test_a_session_imports_only_what_it_needs() -> None:
 def test_every_error_is_one_line_with_an_exit_code() -> None:
     samples = [
         errors.BadCapture("no header", "x.cap", 3),
+        errors.BadProfile("/x.toml", 3, "it has no events", "say events"),
         errors.BadRecord("too short", 3),
+        errors.BadRule(0, "it can never match", "leave it out"),
         errors.BadSchema("no JSON"),
         errors.Busy("busy"),
         errors.DeviceMissing("/dev/ksonde"),
@@ -59,6 +61,8 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
         errors.UdevMissing("no libudev"),
         errors.UnknownEvent("conect", "connect", ["connect"]),
         errors.UnknownEvent("x", None),
+        errors.UnknownProfile("defalt", "default", ["default"]),
+        errors.UnknownProfile("x", None),
         errors.VersionMismatch(2, 1, "0.2.0"),
     ]
     assert {type(sample).__name__ for sample in samples} == set(errors.__all__)

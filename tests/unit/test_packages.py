@@ -17,6 +17,7 @@ from ksonde_tools.common import ToolError
 from ksonde_tools.packages import check, completion, guest, manual, report, root, stage
 
 COMMANDS = {command.name or getattr(command.callback, "__name__", "") for command in app.registered_commands}
+COMMANDS |= {str(group.name) for group in app.registered_groups}
 
 
 def test_every_command_has_a_page() -> None:
@@ -28,6 +29,12 @@ def test_a_page_says_what_help_says() -> None:
     assert "\\fB\\-\\-event NAME\\fR" in pages["ksonde-watch.8"].replace("\\-e, ", "")
     assert ".SH EXAMPLES\n.nf\n  ksonde watch  " in pages["ksonde-watch.8"]
     assert all(f"\\fB{code}\\fR\n" in pages["ksonde.8"] for code in CODES)
+
+
+def test_a_page_has_the_commands_of_a_command() -> None:
+    page = manual.pages()["ksonde-profile.8"]
+    assert all(f".SH PROFILE {name}\n" in page for name in ("LIST", "SHOW", "CHECK"))
+    assert "\\fBksonde profile check\\fR" in page
 
 
 def test_roff_does_not_take_text_for_commands() -> None:

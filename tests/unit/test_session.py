@@ -14,7 +14,7 @@ import pytest
 
 import ksonde
 from fake_driver import FakeDriver
-from ksonde import errors, uapi
+from ksonde import Rule, errors, uapi
 from ksonde import ring as ring_module
 from ksonde import session as session_module
 from ksonde.record import Record
@@ -419,3 +419,50 @@ def test_stats(driver: FakeDriver) -> None:
         assert ksonde.CpuStats(0, 10, 0, 0, 0).fill == 0
         with pytest.raises(errors.DriverError):
             session.cpu_stats(9)
+
+
+# -------------------------------------------------------------------- rules --
+
+
+def test_rules(driver: FakeDriver) -> None:
+    first = Rule("exclude", ("connect", "exit"), uid=33, exe_prefix="/usr/bin/\udcff")
+    with ksonde.open(["connect", "exit"], rules=[first]) as session:
+        (rule,) = driver.rules
+        assert (rule.action, rule.match, rule.uid) == (uapi.RuleAction.EXCLUDE, 0x09, 33)
+        assert rule.exe[: rule.exe_length] == b"/usr/bin/\xff"
+        assert [number for number in range(1024) if rule.events[number // 64] >> number % 64 & 1] == [42, 60]
+        second = [Rule("include", process=None, mnt_ns=1, pid_ns=2, cgroup=3), Rule("exclude", exe="/a")]
+        session.set_rules(second)
+        assert [(r.action, r.match, r.mnt_ns, r.pid_ns, r.cgroup) for r in driver.rules] == [
+            (1, 0x70, 1, 2, 3),
+            (0, 0x04, 0, 0, 0),
+        ]
+        assert session.rules == tuple(second)
+        driver.rule_records = {0: 5, 1: 6, uapi.RULE_NONE: 7}
+        decided = [(one.rule, one.records) for one in session.rule_stats()]
+        assert decided == [(second[0], 5), (second[1], 6), (None, 7)]
+        with pytest.raises(errors.BadRule):
+            session.set_rules([Rule("exclude", exe="a")])
+        with pytest.raises(errors.UnknownEvent):
+            session.set_rules([Rule("exclude", ("conect",))])
+        assert session.rules == tuple(second)
+        assert len(driver.rules) == 2
+        session.set_rules([])
+        assert (session.rules, driver.rules, session.rule_stats()) == ((), [], [])
+
+
+@pytest.mark.parametrize(
+    ("number", "message"),
+    [(errno.ENOTTY, "knows no rules"), (errno.EOPNOTSUPP, "no cgroups"), (errno.EIO, "SET_RULES")],
+)
+def test_rules_that_the_driver_refuses(driver: FakeDriver, number: int, message: str) -> None:
+    with ksonde.open(["connect"], rules=[Rule("exclude", uid=1)]) as session:
+        driver.fail[uapi.Ioctl.SET_RULES] = number
+        with pytest.raises(errors.KsondeError, match=message):
+            session.set_rules([Rule("exclude", cgroup=7)])
+        assert session.rules == (Rule("exclude", uid=1),)
+
+
+def test_without_rules_an_older_driver_is_not_asked(driver: FakeDriver) -> None:
+    with ksonde.open(["connect"]):
+        assert "SET_RULES" not in driver.calls

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from construct import Array
 
-from ksonde import uapi
+from ksonde import rules, uapi
 
 LKM = Path(__file__).resolve().parents[2] / "driver" / "LKM"
 
@@ -24,6 +24,9 @@ STRUCTS = {
     "ksonde_hook_info": uapi.HookInfo,
     "ksonde_events": uapi.Events,
     "ksonde_filter": uapi.Filter,
+    "ksonde_rule": uapi.Rule,
+    "ksonde_rules": uapi.Rules,
+    "ksonde_rule_stats": uapi.RuleStats,
     "ksonde_ring_setup": uapi.RingSetup,
     "ksonde_stats": uapi.Stats,
     "ksonde_event_stats": uapi.EventStats,
@@ -39,6 +42,9 @@ VALUES: dict[str, int] = {
     "KSONDE_STRING_MAX": uapi.STRING_MAX,
     "KSONDE_ANCESTORS_MAX": uapi.ANCESTORS_MAX,
     "KSONDE_EVENT_MAX": uapi.EVENT_MAX,
+    "KSONDE_RULES_MAX": uapi.RULES_MAX,
+    "KSONDE_RULE_EXE_MAX": uapi.RULE_EXE_MAX,
+    "KSONDE_RULE_NONE": uapi.RULE_NONE,
     "KSONDE_DROP_REASONS": uapi.DROP_REASONS,
     "KSONDE_MMAP_OFFSET(2, 5)": uapi.mmap_offset(uapi.Region.DATA, 5),
     "KSONDE_MMAP_OFFSET(1, 65535)": uapi.mmap_offset(uapi.Region.POSITION, 65535),
@@ -47,6 +53,8 @@ VALUES: dict[str, int] = {
     **{f"KSONDE_HOOK_{member.name}": member.value for member in uapi.HookState},
     **{f"KSONDE_MECH_{member.name}": member.value for member in uapi.Mechanism},
     **{f"KSONDE_FILTER_{member.name}": member.value for member in uapi.FilterFlag},
+    **{f"KSONDE_RULE_{member.name}": member.value for member in uapi.RuleAction},
+    **{f"KSONDE_MATCH_{member.name}": member.value for member in uapi.Match},
     **{f"KSONDE_RING_{member.name}": member.value for member in uapi.RingMode},
     **{f"KSONDE_DROP_{member.name}": member.value for member in uapi.DropReason},
     **{f"KSONDE_REGION_{member.name}": member.value for member in uapi.Region},
@@ -119,6 +127,10 @@ def test_nothing_of_the_header_is_missing() -> None:
 def test_pack_fills_in_the_size_and_zeros() -> None:
     data = uapi.pack(uapi.Filter, flags=2, tree_tgid=77)
     assert uapi.Filter.parse(bytes(data)) == {"size": 16, "flags": 2, "skip_tgid": 0, "tree_tgid": 77}
+
+
+def test_rules_know_how_long_a_path_can_be() -> None:
+    assert rules.EXE_MAX == uapi.RULE_EXE_MAX
 
 
 def test_pack_takes_arrays() -> None:

@@ -315,6 +315,8 @@ static const struct {
 	{ KSONDE_IOC_STATS, sizeof(struct ksonde_stats) },
 	{ KSONDE_IOC_EVENT_STATS, sizeof(struct ksonde_event_stats) },
 	{ KSONDE_IOC_CPU_STATS, sizeof(struct ksonde_cpu_stats) },
+	{ KSONDE_IOC_SET_RULES, sizeof(struct ksonde_rules) },
+	{ KSONDE_IOC_RULE_STATS, sizeof(struct ksonde_rule_stats) },
 };
 #define STRUCTS	(sizeof(structs) / sizeof(structs[0]))
 
@@ -433,10 +435,127 @@ static void flags(int fd)
 	FAILS(ioctl(fd, KSONDE_IOC_STOP, 0), EINVAL);
 }
 
+static int one_rule(int fd, struct ksonde_rule *rule)
+{
+	struct ksonde_rules rules = { .size = sizeof(rules), .count = 1,
+				      .rules = (uintptr_t)rule, .rule_size = sizeof(*rule) };
+
+	return ioctl(fd, KSONDE_IOC_SET_RULES, &rules);
+}
+
+/* Each with one thing wrong, then right. */
+static void one_by_one(int fd)
+{
+	static const struct ksonde_rule wrong[] = {
+		{ .action = 2 },
+		{ .action = ~0U },
+		{ .match = 0x80 },
+		{ .match = 1U << 31 },
+		{ .reserved = 1 },
+		{ .uid = 1 },
+		{ .tgid = 1 },
+		{ .start_time = 1 },
+		{ .cgroup = 1 },
+		{ .mnt_ns = 1 },
+		{ .pid_ns = 1 },
+		{ .exe_length = 1, .exe = "/" },
+		{ .exe = "/" },
+		{ .match = KSONDE_MATCH_EXE },
+		{ .match = KSONDE_MATCH_EXE_PREFIX, .exe = "/" },
+		{ .match = KSONDE_MATCH_EXE, .exe_length = 2, .exe = "/" },
+		{ .match = KSONDE_MATCH_EXE, .exe_length = 1, .exe = "/a" },
+		{ .match = KSONDE_MATCH_EXE, .exe_length = 257, .exe = "/" },
+		{ .match = KSONDE_MATCH_EXE, .exe_length = ~0U, .exe = "/" },
+		{ .match = KSONDE_MATCH_EXE | KSONDE_MATCH_EXE_PREFIX, .exe_length = 1, .exe = "/" },
+		{ .events = { [CONNECT / 64] = 1ULL << CONNECT % 64, [15] = 1ULL << 63 } },
+		{ .events = { 1 } },
+	};
+	struct ksonde_rule rule = { .action = KSONDE_RULE_INCLUDE };
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		rule = wrong[i];
+		FAILS(one_rule(fd, &rule), EINVAL);
+	}
+	memset(&rule, 0, sizeof(rule));
+	rule.match = KSONDE_MATCH_EXE;
+	rule.exe_length = sizeof(rule.exe);
+	memset(rule.exe, '/', sizeof(rule.exe));
+	CHECK(!one_rule(fd, &rule));
+}
+
+static void case_rules(void)
+{
+	struct ksonde_rule many[KSONDE_RULES_MAX + 1] = { { .action = KSONDE_RULE_INCLUDE } };
+	struct ksonde_rules rules = { .size = sizeof(rules), .count = KSONDE_RULES_MAX,
+				      .rules = (uintptr_t)many, .rule_size = sizeof(many[0]) };
+	struct ksonde_rule_stats stats = { .size = sizeof(stats) };
+	char wide[2 * (sizeof(many[0]) + 8)] = { 0 };
+	int fd = started(CONNECT, 0);
+
+	FAILS(ioctl(fd, KSONDE_IOC_RULE_STATS, &stats), ENOENT);
+	CHECK(!ioctl(fd, KSONDE_IOC_SET_RULES, &rules));
+	act();
+	/* All others exclude everything, and the first of them decides. */
+	CHECK(!ioctl(fd, KSONDE_IOC_RULE_STATS, &stats) && !stats.records);
+	stats.index = 1;
+	CHECK(!ioctl(fd, KSONDE_IOC_RULE_STATS, &stats) && stats.records == 1);
+	/* What fails changes nothing: the counters would begin anew. */
+	one_by_one(open_device());
+	rules.reserved = 1;
+	FAILS(ioctl(fd, KSONDE_IOC_SET_RULES, &rules), EINVAL);
+	rules.reserved = 0;
+	const uint32_t counts[] = { KSONDE_RULES_MAX + 1, 1U << 31, ~0U };
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		rules.count = counts[i];
+		FAILS(ioctl(fd, KSONDE_IOC_SET_RULES, &rules), E2BIG);
+	}
+	rules.count = 2;
+	const uint32_t sizes_of[] = { 4097, 8192, 1U << 31, ~0U };
+
+	for (size_t i = 0; i < sizeof(sizes_of) / sizeof(sizes_of[0]); i++) {
+		rules.rule_size = sizes_of[i];
+		FAILS(ioctl(fd, KSONDE_IOC_SET_RULES, &rules), E2BIG);
+	}
+	for (rules.rule_size = 0; rules.rule_size < 8; rules.rule_size++)
+		FAILS(ioctl(fd, KSONDE_IOC_SET_RULES, &rules), EINVAL);
+	rules.rule_size = sizeof(many[0]);
+	const uint64_t nowhere[] = { 0, 8, -4096UL, 0xffffffff81000000UL, 0x8000000000000000UL,
+				     ~0UL - 100, (uintptr_t)half_mapped(),
+				     (uintptr_t)half_mapped() - sizeof(many[0]) - 8 };
+
+	for (size_t i = 0; i < sizeof(nowhere) / sizeof(nowhere[0]); i++) {
+		rules.rules = nowhere[i];
+		FAILS(ioctl(fd, KSONDE_IOC_SET_RULES, &rules), EFAULT);
+	}
+	/* Longer rules, the second one with something that is not known. */
+	rules.rules = (uintptr_t)wide;
+	rules.rule_size = sizeof(wide) / 2;
+	wide[sizeof(wide) - 1] = 1;
+	FAILS(ioctl(fd, KSONDE_IOC_SET_RULES, &rules), E2BIG);
+	CHECK(!ioctl(fd, KSONDE_IOC_RULE_STATS, &stats));
+	CHECK(stats.records == 1);
+	stats.index = KSONDE_RULES_MAX;
+	FAILS(ioctl(fd, KSONDE_IOC_RULE_STATS, &stats), ENOENT);
+	wide[sizeof(wide) - 1] = 0;
+	CHECK(!ioctl(fd, KSONDE_IOC_SET_RULES, &rules));
+	/* As short as can be: an action and what it matches, everything. */
+	rules.rule_size = 8;
+	rules.count = KSONDE_RULES_MAX;
+	CHECK(!ioctl(fd, KSONDE_IOC_SET_RULES, &rules));
+	stats.index = KSONDE_RULE_NONE;
+	CHECK(!ioctl(fd, KSONDE_IOC_RULE_STATS, &stats) && !stats.records);
+	rules.count = 0;
+	rules.rules = 8;
+	CHECK(!ioctl(fd, KSONDE_IOC_SET_RULES, &rules));
+	FAILS(ioctl(fd, KSONDE_IOC_RULE_STATS, &stats), ENOENT);
+	close(fd);
+}
+
 static void case_ioctls(void)
 {
 	static const unsigned long unknown[] = {
-		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 11), _IO(KSONDE_IOC_MAGIC, 255),
+		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 13), _IO(KSONDE_IOC_MAGIC, 255),
 		_IO('x', 0), _IOR(KSONDE_IOC_MAGIC, 0, uint64_t),
 		_IOWR(KSONDE_IOC_MAGIC, 3, struct ksonde_events), 0x5401, 0x541b,
 	};
@@ -497,6 +616,7 @@ static void case_sessions(void)
 /* ---------------------------------------------------------------- random */
 
 static uint64_t state;
+static unsigned int mappings;
 
 static uint64_t rnd(void)
 {
@@ -526,6 +646,54 @@ static uint64_t odd_number(void)
 	}
 }
 
+/* Almost right. */
+static void random_rules(uint64_t *words, char *room)
+{
+	struct ksonde_rules rules = { .size = sizeof(rules), .count = rnd() % 66,
+				      .rules = (uintptr_t)room,
+				      .rule_size = sizeof(struct ksonde_rule) };
+	struct ksonde_rule *rule = (void *)room;
+
+	memset(room, 0, 32768);
+	for (uint32_t i = 0; i < rules.count && i < KSONDE_RULES_MAX; i++, rule++) {
+		rule->action = rnd() % 2;
+		rule->match = rnd() % 0x80 & ~(rnd() % 2 ? KSONDE_MATCH_EXE :
+							   KSONDE_MATCH_EXE_PREFIX);
+		rule->uid = rule->match & KSONDE_MATCH_UID ? rnd() % 2 : 0;
+		rule->tgid = rule->match & KSONDE_MATCH_PROCESS ? odd_number() : 0;
+		rule->mnt_ns = rule->match & KSONDE_MATCH_MNT_NS ? odd_number() : 0;
+		rule->pid_ns = rule->match & KSONDE_MATCH_PID_NS ? odd_number() : 0;
+		rule->cgroup = rule->match & KSONDE_MATCH_CGROUP ? odd_number() : 0;
+		if (rule->match & (KSONDE_MATCH_EXE | KSONDE_MATCH_EXE_PREFIX)) {
+			rule->exe_length = 1 + rnd() % KSONDE_RULE_EXE_MAX;
+			memset(rule->exe, '/', rule->exe_length);
+		}
+		if (rnd() % 4 == 0)
+			rule->events[CONNECT / 64] = 1ULL << CONNECT % 64;
+		if (rnd() % 512 == 0)
+			((uint64_t *)rule)[rnd() % (sizeof(*rule) / 8)] = odd_number();
+	}
+	memcpy(words, &rules, sizeof(rules));
+}
+
+/* One that succeeds by chance is kept until the next one does: it keeps its session open. */
+static void random_mapping(int fd)
+{
+	static void *kept;
+	static size_t kept_length;
+	size_t length;
+	void *at = mmap(NULL, length = odd_number(), rnd() % 8, rnd() % 4, fd,
+			odd_number() << 12);
+
+	if (at == MAP_FAILED)
+		return;
+	mappings++;
+	if (kept)
+		munmap(kept, kept_length);
+	kept = at;
+	kept_length = length;
+}
+
 static void random_call(int fd, char *low, char *edge)
 {
 	size_t which = rnd() % STRUCTS;
@@ -544,6 +712,8 @@ static void random_call(int fd, char *low, char *edge)
 		if (rnd() % 2)
 			words[1 + CONNECT / 64] = 1ULL << (CONNECT % 64);
 	}
+	if (command == KSONDE_IOC_SET_RULES && rnd() % 2)
+		random_rules(words, low + 32768);
 	if (rnd() % 16 == 0)
 		at = edge - rnd() % (size + 64);
 	if (rnd() % 64 == 0)
@@ -559,7 +729,7 @@ static void random_call(int fd, char *low, char *edge)
 		memcpy(at, words, edge - at < (long)size ? (size_t)(edge - at) : size);
 	}
 	if (rnd() % 1024 == 0)
-		mmap(NULL, odd_number(), rnd() % 8, rnd() % 4, fd, odd_number() << 12);
+		random_mapping(fd);
 	ioctl(fd, command, at);
 }
 
@@ -587,11 +757,11 @@ static void case_random(unsigned long calls, uint64_t seed, unsigned int seconds
 			close(fd[at]);
 			fd[at] = open_device();
 		}
-		/* Mappings that succeeded by chance would pile up. */
 		if (done % 100000 == 99999)
-			fprintf(stderr, "%lu calls, %lu starts\n", done + 1, starts);
+			fprintf(stderr, "%lu calls, %lu starts, %u mappings\n", done + 1, starts,
+				mappings);
 	}
-	printf("%lu %lu\n", done, starts);
+	printf("%lu %lu %u\n", done, starts, mappings);
 	CHECK(done == calls);
 }
 
@@ -675,6 +845,8 @@ int main(int argc, char **argv)
 		case_scribble(atoi(argv[2]));
 	else if (!strcmp(name, "ioctls"))
 		case_ioctls();
+	else if (!strcmp(name, "rules"))
+		case_rules();
 	else if (!strcmp(name, "sessions"))
 		case_sessions();
 	else if (!strcmp(name, "random") && argc == 5)

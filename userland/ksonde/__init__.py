@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from .decoder import Decoder
     from .device import Device, HookInfo, Info, wait_for_device
     from .record import Record
+    from .rules import Rule
     from .schema import EventSchema, Field, Schema
-    from .session import CpuStats, EventStats, Session, Stats
+    from .session import CpuStats, EventStats, RuleStats, Session, Stats
 
 __version__ = "0.1.0"
 
@@ -45,6 +46,8 @@ _LAZY = {
     "HookInfo": "device",
     "Info": "device",
     "Record": "record",
+    "Rule": "rules",
+    "RuleStats": "session",
     "Schema": "schema",
     "Session": "session",
     "Stats": "session",
@@ -64,6 +67,8 @@ __all__ = [
     "KsondeError",
     "Record",
     "RingMode",
+    "Rule",
+    "RuleStats",
     "Schema",
     "Session",
     "Stats",
@@ -82,6 +87,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
     latency: float = 0.010,
     follow: int | None = None,
     skip_self: bool = True,
+    rules: Iterable[Rule] = (),
     device: str = DEVICE,
     start: bool = True,
 ) -> Session:
@@ -96,6 +102,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         latency: the longest that a record waits before the reader is woken, seconds; at most 1.
         follow: process id: only this process and what it starts from now on.
         skip_self: nothing of this process is recorded.
+        rules: what to record of whom; see ksonde.rules.
         device: path of the device node.
         start: begin to record at once.
 
@@ -103,6 +110,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         DeviceMissing, PermissionRefused, TooManySessions, VersionMismatch, SchemaTooNew: from opening.
         UnknownEvent: a name that the driver does not have.
         NoSuchProcess: follow.
+        BadRule: a rule that can never match, or too many.
     """
     from .session import Session
 
@@ -114,6 +122,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         latency=latency,
         follow=follow,
         skip_self=skip_self,
+        rules=rules,
         device=device,
         start=start,
     )

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadCapture",
+    "BadProfile",
     "BadRecord",
+    "BadRule",
     "BadSchema",
     "Busy",
     "DeviceMissing",
@@ -27,6 +29,7 @@ __all__ = [
     "TooManySessions",
     "UdevMissing",
     "UnknownEvent",
+    "UnknownProfile",
     "VersionMismatch",
 ]
 
@@ -121,6 +124,61 @@ class UnknownEvent(KsondeError):
         super().__init__(f"there is no event {name!r}", hint)
         self.name = name
         self.nearest = nearest
+
+
+class UnknownProfile(KsondeError):
+    """A profile was asked for by a name that there is not.
+
+    Attributes:
+        name: what was asked for.
+        nearest: the most similar name that there is, None when none is similar.
+        known: all names.
+    """
+
+    exit_code = 6
+
+    def __init__(self, name: str, nearest: str | None, known: Iterable[str] = ()) -> None:
+        self.known = tuple(known)
+        what = "`ksonde profile list` lists the profiles"
+        super().__init__(
+            f"there is no profile {name!r}", f"did you mean {nearest}?" if nearest is not None else what
+        )
+        self.name = name
+        self.nearest = nearest
+
+
+class BadProfile(KsondeError):
+    """The file of a profile is wrong.
+
+    Attributes:
+        path: of the file.
+        line: which line, from 1.
+        reason: what is wrong there.
+    """
+
+    exit_code = 11
+
+    def __init__(self, path: str, line: int, reason: str, hint: str = "") -> None:
+        super().__init__(f"{path}:{line}: {reason}", hint)
+        self.path = path
+        self.line = line
+        self.reason = reason
+
+
+class BadRule(KsondeError):
+    """A rule is wrong, or can never match.
+
+    Attributes:
+        number: which one, from 0.
+        reason: what is wrong with it.
+    """
+
+    exit_code = 11
+
+    def __init__(self, number: int, reason: str, hint: str = "") -> None:
+        super().__init__(f"rule {number + 1}: {reason}", hint)
+        self.number = number
+        self.reason = reason
 
 
 class VersionMismatch(KsondeError):

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import time
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from . import RingMode
     from .record import Record
+    from .rules import Rule
 
-__all__ = ["CpuStats", "EventStats", "Session", "Stats"]
+__all__ = ["CpuStats", "EventStats", "RuleStats", "Session", "Stats"]
 
 _MODES = {
     "lossless-count": uapi.RingMode.LOSSLESS_COUNT,
@@ -75,6 +77,19 @@ class EventStats:
 
 
 @dataclass(frozen=True)
+class RuleStats:
+    """What a rule decided since it was set.
+
+    Attributes:
+        rule: it; None: no include rule matched.
+        records: held back; of an include rule: let through.
+    """
+
+    rule: Rule | None
+    records: int
+
+
+@dataclass(frozen=True)
 class CpuStats:
     """One ring.
 
@@ -119,10 +134,12 @@ class Session:
     Attributes:
         device: the device, to be asked for schema, hooks and versions.
         events: names of the events asked for.
+        rules: what is recorded of whom; set_rules() changes it.
     """
 
     device: Device
     events: tuple[str, ...]
+    rules: tuple[Rule, ...]
 
     def __init__(  # noqa: PLR0913 - documented at ksonde.open()
         self,
@@ -134,6 +151,7 @@ class Session:
         latency: float = 0.010,
         follow: int | None = None,
         skip_self: bool = True,
+        rules: Iterable[Rule] = (),
         device: str = "/dev/ksonde",
         start: bool = True,
     ) -> None:
@@ -154,6 +172,10 @@ class Session:
             self._set_events([schema.event(name).id for name in self.events])
             self._set_ring(watermark, latency)
             self._set_filter()
+            self.rules = ()
+            wanted = tuple(rules)
+            if wanted:
+                self.set_rules(wanted)
             self._cpus = self._possible_cpus()
             if start:
                 self.start()
@@ -318,6 +340,45 @@ class Session:
         """Record nothing of process tgid; None: leave nothing out."""
         self._filter(self._tree, tgid)
 
+    @property
+    def skipped(self) -> int | None:
+        """The process of which nothing is recorded."""
+        return self._skipped
+
+    def set_rules(self, rules: Iterable[Rule]) -> None:
+        """Replace all rules, at once and as a whole: a record is judged by the old ones or by the new ones.
+
+        Raises:
+            BadRule: one can never match, or there are too many; the old ones stay.
+            UnknownEvent: a rule is about an event that the driver does not have; likewise.
+        """
+        from .rules import check, pack
+
+        wanted = tuple(rules)
+        schema = self.device.schema()
+        check(wanted, self.events, schema)
+        packed = b"".join(pack(rule, schema) for rule in wanted)
+        buffer = (ctypes.c_char * max(len(packed), 1)).from_buffer_copy(packed or b"\0")
+        try:
+            self.device.ask(
+                uapi.Ioctl.SET_RULES,
+                uapi.Rules,
+                count=len(wanted),
+                rules=ctypes.addressof(buffer),
+                rule_size=uapi.Rule.sizeof(),
+            )
+        except DriverError as error:
+            if error.errno == errno.ENOTTY:
+                raise KsondeError(
+                    "the loaded module knows no rules", "bring the module up to date"
+                ) from error
+            if error.errno == errno.EOPNOTSUPP:
+                raise KsondeError(
+                    "this kernel has no cgroups", "leave out the rules that ask for one"
+                ) from error
+            raise
+        self.rules = wanted
+
     def _filter(self, tree: int | None, skipped: int | None) -> None:
         before = self._tree, self._skipped
         self._tree, self._skipped = tree, skipped
@@ -351,6 +412,23 @@ class Session:
         event = self.device.schema().event(name)
         answer = self.device.ask(uapi.Ioctl.EVENT_STATS, uapi.EventStats, event=event.id)
         return EventStats(event.name, answer.produced, answer.delivered, _by_reason(answer.dropped))
+
+    def rule_stats(self) -> list[RuleStats]:
+        """What each rule decided, in their order; then what no include rule matched, where there are any."""
+        rules: list[Rule | None] = [*self.rules]
+        if any(rule.action == "include" for rule in self.rules):
+            rules.append(None)
+        return [
+            RuleStats(
+                rule,
+                self.device.ask(
+                    uapi.Ioctl.RULE_STATS,
+                    uapi.RuleStats,
+                    index=uapi.RULE_NONE if rule is None else number,
+                ).records,
+            )
+            for number, rule in enumerate(rules)
+        ]
 
     def cpu_stats(self, cpu: int) -> CpuStats:
         """One ring, as the driver sees it.

@@ -41,6 +41,15 @@ class Ring:
 
 
 @dataclass
+class Filter:
+    """A rule: the records that it held back or, of an include rule, let through."""
+
+    rule: str
+    held_back: int
+    let_through: int
+
+
+@dataclass
 class Counted:
     """A session's sums over some time."""
 
@@ -53,6 +62,8 @@ class Counted:
     wakeups: int = 0
     events: list[Event] = field(default_factory=list)
     rings: list[Ring] = field(default_factory=list)
+    filters: list[Filter] = field(default_factory=list)
+    skipped: int | None = None
 
     def __str__(self) -> str:
         rows = [
@@ -79,6 +90,9 @@ class Counted:
             )
             for ring in self.rings
         ]
+        filters = [(text.printable(f.rule), f"{f.held_back:,}", f"{f.let_through:,}") for f in self.filters]
+        skipped = f" (with all of process {self.skipped}, which reads)" if self.skipped is not None else ""
+        counts = f"LOST records {self.lost_records:,}, wake-ups {self.wakeups:,}"
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in self.dropped.items())
         return "\n".join(
             (
@@ -86,8 +100,13 @@ class Counted:
                 "",
                 text.table(("CPU", "RING", "UNREAD", "PEAK", "DROPPED"), rings, right="<>>>>"),
                 "",
+                *(
+                    (text.table(("FILTER", "HELD BACK", "LET THROUGH"), filters, right="<>>"), "")
+                    if filters
+                    else ()
+                ),
                 f"{self.seconds:.1f} s, dropped: {reasons}",
-                f"filtered {self.filtered:,}, LOST records {self.lost_records:,}, wake-ups {self.wakeups:,}",
+                f"filtered {self.filtered:,}{skipped}, {counts}",
             )
         )
 
@@ -120,12 +139,18 @@ def count(session: Session, seconds: float, signals: Signals, *, read: bool = Tr
         sums.filtered,
         sums.lost_records,
         sums.wakeups,
+        skipped=session.skipped,
         rings=[Ring(r.cpu, r.head - r.position, peaks[r.cpu], r.bytes, r.dropped) for r in rings],
     )
     for name in session.events:
         one = session.event_stats(name)
         rate = one.produced / took if took else 0.0
         counted.events.append(Event(name, one.produced, one.delivered, dict(one.dropped), round(rate, 1)))
+    for decided in session.rule_stats():
+        rule, records = decided.rule, decided.records
+        passed = rule is not None and rule.action == "include"
+        name = str(rule) if rule is not None else "(no include rule matched)"
+        counted.filters.append(Filter(name, 0 if passed else records, records if passed else 0))
     return counted
 
 

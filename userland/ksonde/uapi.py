@@ -85,6 +85,8 @@ class Ioctl(IntEnum):
     STATS = (IOC_MAGIC << 8) | 8
     EVENT_STATS = (IOC_MAGIC << 8) | 9
     CPU_STATS = (IOC_MAGIC << 8) | 10
+    SET_RULES = (IOC_MAGIC << 8) | 11
+    RULE_STATS = (IOC_MAGIC << 8) | 12
 
 
 class HookState(IntEnum):
@@ -115,6 +117,25 @@ class FilterFlag(IntFlag):
     TREE = 0x2
 
 
+class RuleAction(IntEnum):
+    """What a rule does with what it matches (KSONDE_RULE_*)."""
+
+    EXCLUDE = 0
+    INCLUDE = 1
+
+
+class Match(IntFlag):
+    """What a rule asks (KSONDE_MATCH_*)."""
+
+    UID = 0x01
+    PROCESS = 0x02
+    EXE = 0x04
+    EXE_PREFIX = 0x08
+    MNT_NS = 0x10
+    PID_NS = 0x20
+    CGROUP = 0x40
+
+
 class RingMode(IntEnum):
     """What a full ring does (KSONDE_RING_*)."""
 
@@ -133,6 +154,10 @@ class DropReason(IntEnum):
 
 DROP_REASONS: Final = 4
 EVENT_MAX: Final = 1024
+RULES_MAX: Final = 64
+RULE_EXE_MAX: Final = 256
+#: Index of RULE_STATS: what no include rule matched.
+RULE_NONE: Final = 0xFFFFFFFF
 
 Info = Struct(
     "size" / Int32ul,
@@ -177,6 +202,31 @@ HookInfo = Struct(
 Events = Struct("size" / Int32ul, "reserved" / Int32ul, "mask" / Array(EVENT_MAX // 64, Int64ul))
 
 Filter = Struct("size" / Int32ul, "flags" / Int32ul, "skip_tgid" / Int32ul, "tree_tgid" / Int32ul)
+
+Rule = Struct(
+    "action" / Int32ul,
+    "match" / Int32ul,
+    "start_time" / Int64ul,
+    "cgroup" / Int64ul,
+    "tgid" / Int32ul,
+    "uid" / Int32ul,
+    "mnt_ns" / Int32ul,
+    "pid_ns" / Int32ul,
+    "exe_length" / Int32ul,
+    "reserved" / Int32ul,
+    "events" / Array(EVENT_MAX // 64, Int64ul),
+    "exe" / Bytes(RULE_EXE_MAX),
+)
+
+Rules = Struct(
+    "size" / Int32ul,
+    "count" / Int32ul,
+    "rules" / Int64ul,
+    "rule_size" / Int32ul,
+    "reserved" / Int32ul,
+)
+
+RuleStats = Struct("size" / Int32ul, "index" / Int32ul, "records" / Int64ul)
 
 RingSetup = Struct(
     "size" / Int32ul,

@@ -66,6 +66,12 @@ bool ks_process_put_exe_of(struct ks_record *record, struct ksonde_ref *ref,
 void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref,
 			u64 start_time);
 
+/*
+ * The same to a buffer of KS_EXE_MAX bytes (cache.h): its length, 0: it has
+ * none, -1: it cannot be had, or is longer.
+ */
+int ks_process_exe(char *exe);
+
 /* identity.c: the context block. */
 
 /* Fills the context block and its strings; called by ks_record_begin(). */

@@ -189,6 +189,30 @@ void ks_process_unfollow(u32 session)
 	ks_cache_unfollow(session);
 }
 
+int ks_process_exe(char *exe)
+{
+	struct ks_known known = {};
+	char *begin = NULL;
+	struct file *file;
+	int length;
+
+	if (current->flags & PF_KTHREAD)
+		return 0;
+	length = ks_cache_read(current->tgid, ks_process_start_time(current), exe, &known);
+	if (length > 0 || known.flags & ENTRY_NO_EXE)
+		return length;
+	file = current->mm ? ks_get_exe_file(current->mm) : NULL;
+	if (file) {
+		begin = ks_path_format(&file->f_path, exe, KS_EXE_MAX);
+		fput(file);
+	}
+	if (!begin)
+		return -1;
+	length = strlen(begin);
+	memmove(exe, begin, length);
+	return length;
+}
+
 static void exe_put_slow(struct ks_record *record, struct ksonde_ref *ref)
 {
 	struct file *file = current->mm ? ks_get_exe_file(current->mm) : NULL;

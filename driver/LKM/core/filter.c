@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "../context/context.h"
+#include "rules.h"
 #include "session.h"
 
 u32 ks_filter_count(u32 bit)
@@ -18,11 +19,22 @@ u32 ks_filter_count(u32 bit)
 	return bit;
 }
 
-u32 ks_filter_trees(u32 sessions)
+u32 ks_filter_closely(u32 sessions, u32 event)
 {
-	u32 out = sessions & ~ks_process_trees(), left;
+	u32 left, bit, out = 0;
+	const struct ks_session *session;
+	const struct ks_rules *rules;
 
-	for (left = out; left; left &= left - 1)
-		ks_filter_count(left & -left);
+	for (left = sessions; left; left &= left - 1) {
+		bit = left & -left;
+		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
+		if (!session)
+			continue;
+		rules = rcu_dereference_sched(session->rules);
+		if ((READ_ONCE(session->asked) & KSONDE_FILTER_TREE &&
+		     !(ks_process_trees() & bit)) ||
+		    (rules && ks_rules_hold_back(rules, event)))
+			out |= ks_filter_count(bit);
+	}
 	return out;
 }

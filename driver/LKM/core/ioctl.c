@@ -11,6 +11,7 @@
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "device.h"
+#include "rules.h"
 #include "schema.h"
 #include "session.h"
 
@@ -178,6 +179,34 @@ static long ioctl_set_filter(struct ks_session *session, void __user *argument)
 	return err;
 }
 
+static long ioctl_set_rules(struct ks_session *session, void __user *argument)
+{
+	struct ksonde_rules asked;
+	struct ks_rules *rules;
+	int err = ioctl_in(&asked, sizeof(asked), argument);
+
+	if (err)
+		return err;
+	rules = ks_rules_make(&asked);
+	if (IS_ERR(rules))
+		return PTR_ERR(rules);
+	ks_session_rules(session, rules);
+	return 0;
+}
+
+static long ioctl_rule_stats(struct ks_session *session, void __user *argument)
+{
+	struct ksonde_rule_stats stats;
+	int err = ioctl_in(&stats, sizeof(stats), argument);
+
+	if (err)
+		return err;
+	err = ks_rules_count(rcu_dereference_protected(session->rules,
+						       lockdep_is_held(&session->lock)),
+			     stats.index, &stats.records);
+	return err ? err : ioctl_out(argument, &stats, sizeof(stats));
+}
+
 static long ioctl_set_ring(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_ring_setup setup;
@@ -304,6 +333,8 @@ static long (* const ks_ioctls[])(struct ks_session *session, void __user *argum
 	[_IOC_NR(KSONDE_IOC_STATS)]		= ioctl_stats,
 	[_IOC_NR(KSONDE_IOC_EVENT_STATS)]	= ioctl_event_stats,
 	[_IOC_NR(KSONDE_IOC_CPU_STATS)]		= ioctl_cpu_stats,
+	[_IOC_NR(KSONDE_IOC_SET_RULES)]		= ioctl_set_rules,
+	[_IOC_NR(KSONDE_IOC_RULE_STATS)]	= ioctl_rule_stats,
 };
 
 long ks_ioctl(struct file *file, unsigned int command, unsigned long argument)

@@ -101,7 +101,7 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 	u32 sessions;
 
 	preempt_disable_notrace();
-	sessions = ks_filter(READ_ONCE(ks_wanted[event]));
+	sessions = ks_filter(READ_ONCE(ks_wanted[event]), event);
 	if (sessions)
 		record = record_open(sessions, event, id, first, size);
 	if (!record) {

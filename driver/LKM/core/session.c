@@ -16,6 +16,7 @@
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "record.h"
+#include "rules.h"
 #include "session.h"
 
 static unsigned int sessions_max = 8;
@@ -143,6 +144,7 @@ void ks_session_destroy(struct ks_session *session)
 	if (session->started)
 		ks_session_stop(session);
 	session_free_rings(session);
+	ks_session_rules(session, NULL);
 	mutex_unlock(&session->lock);
 	session_give_place(session->bit);
 	mutex_destroy(&session->lock);
@@ -259,15 +261,42 @@ void ks_session_stop(struct ks_session *session)
 	wake_up_interruptible(&session->wait);
 }
 
-/* The filter is valid; a word at a time is enough for what probes read. */
+static void session_ask(struct ks_session *session, bool rules)
+{
+	u32 asked = session->filter.flags;
+
+	if (rules)
+		asked |= KS_FILTER_RULES;
+	/* Paired with nothing: a probe that sees it late only filters late. */
+	WRITE_ONCE(session->asked, asked);
+}
+
+/* The filter is valid. */
 void ks_session_filter(struct ks_session *session, const struct ksonde_filter *filter)
 {
 	lockdep_assert_held(&session->lock);
-	WRITE_ONCE(session->filter.flags, 0);
+	/* In this order there is nothing between: without the flag nobody compares. */
 	WRITE_ONCE(session->filter.skip_tgid, filter->skip_tgid);
-	WRITE_ONCE(session->filter.tree_tgid, filter->tree_tgid);
-	/* Paired with nothing: a probe that sees the new flags late only filters late. */
-	WRITE_ONCE(session->filter.flags, filter->flags);
+	session->filter.tree_tgid = filter->tree_tgid;
+	session->filter.flags = filter->flags;
+	session_ask(session, rcu_access_pointer(session->rules));
 	if (session->started)
 		ks_state_tell(session, KS_STATE_FILTER);
+}
+
+void ks_session_rules(struct ks_session *session, struct ks_rules *rules)
+{
+	struct ks_rules *old;
+
+	lockdep_assert_held(&session->lock);
+	old = rcu_dereference_protected(session->rules, lockdep_is_held(&session->lock));
+	/* A probe that is told of rules finds some, old or new, or none any more. */
+	rcu_assign_pointer(session->rules, rules);
+	session_ask(session, rules);
+	if (session->started) {
+		/* None judges by the old ones any more. */
+		ks_synchronize_probes();
+		ks_state_tell(session, KS_STATE_FILTER);
+	}
+	ks_rules_free(old);
 }

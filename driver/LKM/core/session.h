@@ -22,6 +22,7 @@
 #define KS_RING_MIN	(64ULL << 10)
 
 struct ks_record;
+struct ks_rules;
 struct ks_session;
 
 /* What was lost of one event for one reason and is not yet in the stream. */
@@ -60,7 +61,9 @@ struct ks_session {
 	struct mutex lock;		/* all below but what probes use */
 	u64 wanted;			/* a bit for each enum ks_event_index */
 	struct ksonde_ring_setup setup;
-	struct ksonde_filter filter;	/* read by probes, a word at a time */
+	struct ksonde_filter filter;	/* skip_tgid is read by probes */
+	u32 asked;			/* by probes, first: filter.flags, KS_FILTER_RULES */
+	struct ks_rules __rcu *rules;
 	bool started;
 	bool has_rings;
 	bool mapped;			/* read through mappings */
@@ -71,6 +74,8 @@ struct ks_session {
 	ktime_t last_wake;
 	atomic64_t wakeups;
 };
+
+#define KS_FILTER_RULES		0x80000000U	/* there are rules */
 
 /* Started sessions by place; probes read it with preemption off. */
 extern struct ks_session __rcu *ks_sessions[KS_SESSIONS_MAX];
@@ -85,6 +90,8 @@ u64 ks_session_ring_max(void);
 int ks_session_start(struct ks_session *session);
 void ks_session_stop(struct ks_session *session);
 void ks_session_filter(struct ks_session *session, const struct ksonde_filter *filter);
+/* Takes rules, NULL for none, and frees those before; may sleep. */
+void ks_session_rules(struct ks_session *session, struct ks_rules *rules);
 
 /* deliver.c: from a record to the rings, and to the reader's attention. */
 void ks_deliver(const struct ks_record *record);
@@ -115,13 +122,13 @@ void ks_state_tell(struct ks_session *session, enum ks_state_change what);
 
 /* filter.c: counts what is held back from a session; gives its bit. */
 u32 ks_filter_count(u32 bit);
-/* Those of sessions, which follow trees, that do not follow this task; counted. */
-u32 ks_filter_trees(u32 sessions);
+/* Those of sessions, which follow trees or have rules, that hold event back; counted. */
+u32 ks_filter_closely(u32 sessions, u32 event);
 
 /* Of the sessions that want an event, those that want it of this task. */
-static __always_inline u32 ks_filter(u32 sessions)
+static __always_inline u32 ks_filter(u32 sessions, u32 event)
 {
-	u32 left, bit, flags, out = 0, trees = 0;
+	u32 left, bit, asked, out = 0, closely = 0;
 	struct ks_session *session;
 
 	for (left = sessions; left; left &= left - 1) {
@@ -131,15 +138,15 @@ static __always_inline u32 ks_filter(u32 sessions)
 			out |= bit;
 			continue;
 		}
-		flags = READ_ONCE(session->filter.flags);
-		if (flags & KSONDE_FILTER_SKIP_TGID &&
+		asked = READ_ONCE(session->asked);
+		if (asked & KSONDE_FILTER_SKIP_TGID &&
 		    unlikely(READ_ONCE(session->filter.skip_tgid) == (u32)current->tgid))
 			out |= ks_filter_count(bit);
-		else if (unlikely(flags & KSONDE_FILTER_TREE))
-			trees |= bit;
+		else if (unlikely(asked & (KSONDE_FILTER_TREE | KS_FILTER_RULES)))
+			closely |= bit;
 	}
-	if (unlikely(trees))
-		out |= ks_filter_trees(trees);
+	if (unlikely(closely))
+		out |= ks_filter_closely(closely, event);
 	return sessions & ~out;
 }
 

@@ -56,6 +56,7 @@ def _top(group: Any, context: Any, commands: dict[str, Any]) -> str:
 
 def _page(name: str, command: Any, context: Any) -> str:
     arguments = _records(command, context, "Argument")
+    below = {one: command.get_command(context, one) for one in getattr(command, "commands", ())}
     return "\n".join(
         [
             _head(f"ksonde-{name}", command.get_short_help_str(200)),
@@ -63,12 +64,21 @@ def _page(name: str, command: Any, context: Any) -> str:
             *_section("description", _paragraphs(command.help)),
             *_section("arguments", _list(arguments)),
             *_section("options", _list(_records(command, context, "Option"))),
+            *(line for one, part in below.items() for line in _part(one, part, context)),
             *_epilog(command.epilog or ""),
             *_section("exit status", ["The exit codes are listed in \\fBksonde\\fR(8)."]),
             *_section("see also", ["\\fBksonde\\fR(8)"]),
             "",
         ]
     )
+
+
+def _part(name: str, command: Any, parent: Any) -> list[str]:
+    """A command of a command, as a section."""
+    context = command.make_context(name, [], parent=parent, resilient_parsing=True)
+    parameters = [*_records(command, context, "Argument"), *_records(command, context, "Option")]
+    lines = [".PP", _command(context, command), *_paragraphs(command.help), *_list(parameters)]
+    return _section(f"{parent.info_name} {name}", lines)
 
 
 def _head(name: str, summary: str) -> str:

@@ -25,6 +25,7 @@ from . import (
     hooks,
     load,
     preflight,
+    profile,
     schema,
     stat,
     status,
@@ -53,6 +54,7 @@ app.command(short_help="Append what happens to a file: the service.")(agent.agen
 app.command(short_help="Where the module is attached, and what that costs.")(hooks.hooks)
 app.command(short_help="Count events: rates, drops, how full the rings get.")(stat.stat)
 app.command(short_help="List the events, or the fields of one.")(schema.schema)
+app.add_typer(profile.app, name="profile", short_help="List, show or check profiles: named sets of events.")
 app.command(short_help="Load the module.")(load.load)
 app.command(short_help="Unload the module.")(unload.unload)
 app.command(short_help="Is the module loaded, and who uses it.")(status.status)

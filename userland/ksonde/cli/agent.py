@@ -48,7 +48,7 @@ def agent(
     notifier = Notifier()
     with (
         Signals() as signals,
-        ksonde.open(chosen(event or (), profile), ring_bytes=ring_bytes(ring)) as session,
+        ksonde.open(**chosen(event or (), profile), ring_bytes=ring_bytes(ring)) as session,
         Log(output, session.events) as log,
     ):
         announce(session)

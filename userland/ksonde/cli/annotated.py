@@ -18,6 +18,9 @@ def explain(app: typer.Typer) -> None:
     for registered in (*app.registered_commands, app.registered_callback):
         if registered is not None and registered.callback is not None:
             _explain(registered.callback)
+    for group in app.registered_groups:
+        if group.typer_instance is not None:
+            explain(group.typer_instance)
 
 
 def _explain(function: Callable[..., Any]) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .options import JsonOption
+from .options import JsonOption, ProfileOption
 
 if TYPE_CHECKING:
     from ksonde.device import HookInfo
@@ -23,22 +23,29 @@ def hooks(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Why nothing better was taken, a line per candidate.")
     ] = False,
+    profile: ProfileOption = None,
     json: JsonOption = False,
 ) -> None:
     """List every hook: its state, the mechanism taken, hits and the time that one takes.
 
-    Nothing is armed that nobody listens to: without a session all hooks are idle (see --arm).
+    With --profile only those that serve its events, and the bookkeeping. Nothing is armed that nobody
+    listens to: without a session all hooks are idle (see --arm).
     """
     import ksonde
+    from ksonde.profiles import read
 
+    known = None if profile is None else read(profile)
     with ExitStack() as stack:
         if arm:
             with ksonde.Device() as probe:
-                events = list(probe.schema().profile("S"))
+                events = list((known or read("sandbox")).events(probe.schema()))
             device = stack.enter_context(ksonde.open(events)).device
         else:
             device = stack.enter_context(ksonde.Device())
         rows = device.hooks()
+        if known is not None:
+            wanted = known.events(device.schema())
+            rows = [row for row in rows if row.event is None or row.event in wanted]
     if json:
         from dataclasses import asdict
         from json import dumps

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Callable, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
 
 import typer
 
@@ -14,17 +13,12 @@ from ksonde.errors import KsondeError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ksonde.rules import Rule
+
 #: The events of the stream itself: they come without being asked for.
 ALWAYS = ("lost", "session_state")
 #: Bytes of a CPU's ring.
 RING = 4 << 20
-
-
-class Profile(str, Enum):
-    """A named choice of events."""
-
-    DEFAULT = "default"
-    SANDBOX = "sandbox"
 
 
 def duration(value: Optional[str]) -> Optional[float]:
@@ -63,31 +57,44 @@ def complete_event(incomplete: str) -> list[str]:
     return [name for name in names if name.startswith(incomplete)]
 
 
+def complete_profile(incomplete: str) -> list[str]:
+    """Names of profiles that begin so."""
+    from ksonde.profiles import listed
+
+    return [name for name in listed() if name.startswith(incomplete)]
+
+
 def split(names: Iterable[str]) -> list[str]:
     """The names of repeated and comma-separated options, each once."""
     every = (name.strip() for value in names for name in value.split(","))
     return list(dict.fromkeys(name for name in every if name))
 
 
-def chosen(names: Iterable[str], profile: Optional[Profile]) -> Optional[list[str]]:
-    """The events that a session is to be opened with; None: the driver's default.
+def chosen(names: Iterable[str], profile: Optional[str]) -> dict[str, Any]:
+    """The events and rules that a session is to be opened with; no events: the driver's default.
 
-    Those of --event, with those of --profile; `all` is every event that there is.
+    The events of --event, with those of --profile; `all` is every event that there is.
     """
     wanted = split(names)
-    if not wanted and profile in (None, Profile.DEFAULT):
-        return None
+    if not wanted and profile in (None, "default"):
+        return {"events": None}
+    rules: tuple[Rule, ...] = ()
     if "all" in wanted or profile is not None:
         from ksonde.device import Device
+        from ksonde.profiles import read
 
+        # What is wrong with its file is said even where no module is loaded.
+        known = None if profile is None else read(profile)
         with Device() as device:
             schema = device.schema()
-        if profile is not None:
-            wanted += schema.profile("S" if profile is Profile.SANDBOX else "D")
+        if known is not None:
+            wanted += known.events(schema)
+            rules = known.rules(schema)
         if "all" in wanted:
             wanted += schema.events
     wanted = [name for name in dict.fromkeys(wanted) if name != "all"]
-    return [name for name in wanted if name not in ALWAYS] or wanted
+    events = [name for name in wanted if name not in ALWAYS] or wanted
+    return {"events": events, "rules": rules} if rules else {"events": events}
 
 
 #: Options that several commands have.
@@ -102,7 +109,13 @@ EventOption = Annotated[
     ),
 ]
 ProfileOption = Annotated[
-    Optional[Profile], typer.Option("--profile", help="A set of events; adds to --event.")
+    Optional[str],
+    typer.Option(
+        "--profile",
+        metavar="NAME",
+        help="Events and filters, by name or the path of a file; adds to --event. `ksonde profile list`.",
+        autocompletion=complete_profile,
+    ),
 ]
 RingOption = Annotated[
     Optional[str],

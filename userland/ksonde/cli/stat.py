@@ -33,7 +33,7 @@ def stat(
     ] = True,
     json: JsonOption = False,
 ) -> None:
-    """Count events for some time: rates, drops by reason, how full the rings get.
+    """Count events for some time: rates, drops by reason, how full the rings get, what each filter held back.
 
     Statistics belong to a session, so this is one of its own; Ctrl-C ends it early.
     """
@@ -41,8 +41,8 @@ def stat(
     from ksonde.statistics import count
     from ksonde.watching import Signals
 
-    events = chosen(event or (), profile)
-    with Signals() as signals, ksonde.open(events, ring_bytes=ring_bytes(ring)) as session:
+    what = chosen(event or (), profile)
+    with Signals() as signals, ksonde.open(**what, ring_bytes=ring_bytes(ring)) as session:
         counted = count(session, duration(seconds) or 5.0, signals, read=read)
     if json:
         from dataclasses import asdict

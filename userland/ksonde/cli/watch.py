@@ -97,14 +97,14 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         raise typer.BadParameter("a COMMAND is followed already", param_hint="'--pid'")
     if wait:
         ksonde.wait_for_device()
-    events = chosen(event or (), profile)
+    what = chosen(event or (), profile)
     with ExitStack() as stack:
         # The command comes first, so that it inherits nothing of what is opened for us.
         apart = sys.stderr.fileno() if json and command and output is None else None
         child = stack.enter_context(Command(command, stdout=apart)) if command else None
         signals = stack.enter_context(Signals())
         session = stack.enter_context(
-            ksonde.open(events, ring_bytes=ring_bytes(ring), follow=child.pid if child is not None else pid)
+            ksonde.open(**what, ring_bytes=ring_bytes(ring), follow=child.pid if child is not None else pid)
         )
         out = stack.enter_context(
             open_output(
@@ -152,5 +152,8 @@ def announce(session: Session) -> None:
                 f"ksonde: {hook.event} is incomplete, hook {hook.name} is unavailable: {why}", file=sys.stderr
             )
     if sys.stderr.isatty():
-        print(f"ksonde: watching {', '.join(session.events)}; Ctrl-C ends", file=sys.stderr)
+        own = f" (but of process {session.skipped}, which is ksonde itself)" if session.skipped else ""
+        print(f"ksonde: watching {', '.join(session.events)}{own}; Ctrl-C ends", file=sys.stderr)
+        for rule in session.rules:
+            print(f"ksonde: filter: {printable(str(rule))}", file=sys.stderr)
     sys.stderr.flush()

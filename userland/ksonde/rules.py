@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Rules: what is recorded of whom, decided in the kernel before a record is made.
+
+    rules = [
+        Rule("exclude", ("create_file",), exe_prefix="/usr/lib/apt/"),
+        Rule("include", uid=33),
+    ]
+    with ksonde.open(rules=rules) as session: ...
+
+A record is held back when an exclude rule matches, or when there are include rules for its event and none of
+them matches.  Names are compared byte for byte with what the record would say.  Where the kernel cannot tell
+(an executable with a very long path) the record is kept.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from . import text
+from .errors import BadRule
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from .schema import Schema
+
+__all__ = ["Action", "Rule", "cgroup_number", "check", "namespace_number", "pack", "user_number"]
+
+Action = Literal["include", "exclude"]
+
+#: The events of the stream itself: they come whatever the rules say.
+_ALWAYS = ("lost", "session_state")
+#: Where the version 2 hierarchy is mounted.
+CGROUPS = Path("/sys/fs/cgroup")
+#: KSONDE_RULE_EXE_MAX.
+EXE_MAX = 256
+_U32 = 1 << 32
+_U64 = 1 << 64
+#: /proc/self/ns/pid of the initial pid namespace.
+_INITIAL_PIDS = 0xEFFFFFFC
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule: all that it asks must hold; one that asks nothing matches everything.
+
+    Attributes:
+        action: "include" or "exclude".
+        events: names; (): all.
+        uid: real user id, in the initial user namespace.
+        process: tgid and start_time of one process, as its records have them.
+        exe: the whole path of the executable.
+        exe_prefix: how that path begins.
+        mnt_ns, pid_ns: inode numbers of namespaces.
+        cgroup: id of a cgroup of the version 2 hierarchy; not of those below it.
+    """
+
+    action: Action
+    events: tuple[str, ...] = ()
+    uid: int | None = None
+    process: tuple[int, int] | None = None
+    exe: str | None = None
+    exe_prefix: str | None = None
+    mnt_ns: int | None = None
+    pid_ns: int | None = None
+    cgroup: int | None = None
+
+    def __str__(self) -> str:
+        words = [self.action, ",".join(self.events) or "all"]
+        if self.uid is not None:
+            words.append(f"uid {self.uid}")
+        if self.process is not None:
+            words.append(f"process {self.process[0]} started at {self.process[1]}")
+        if self.exe is not None:
+            words.append(f"exe {text.quote(self.exe)}")
+        if self.exe_prefix is not None:
+            words.append(f"exe {text.quote(self.exe_prefix)}*")
+        numbers = {"mnt_ns": self.mnt_ns, "pid_ns": self.pid_ns, "cgroup": self.cgroup}
+        words += [f"{name} {number}" for name, number in numbers.items() if number is not None]
+        return " ".join(words)
+
+    def covers(self, other: Rule) -> bool:
+        """Whatever the other one matches, this one matches, too."""
+        if self.events and not (other.events and set(other.events) <= set(self.events)):
+            return False
+        for name in ("uid", "process", "exe", "mnt_ns", "pid_ns", "cgroup"):
+            if getattr(self, name) not in (None, getattr(other, name)):
+                return False
+        prefix = self.exe_prefix
+        return prefix is None or (other.exe or other.exe_prefix or "").startswith(prefix)
+
+
+def check(rules: Sequence[Rule], events: Iterable[str], schema: Schema) -> None:
+    """Refuse what could never do anything in a session of these events.
+
+    Raises:
+        BadRule: a rule that can never match, or more rules than fit.
+        UnknownEvent: the schema has no such event.
+    """
+    from . import uapi
+
+    if len(rules) > uapi.RULES_MAX:
+        raise BadRule(
+            uapi.RULES_MAX,
+            f"there are {len(rules)} rules",
+            f"at most {uapi.RULES_MAX} fit: put some together",
+        )
+    wanted = set(events)
+    for number, rule in enumerate(rules):
+        for name in rule.events:
+            schema.event(name)
+        why = (
+            _wrong_value(rule)
+            or _wrong_exe(rule)
+            or _wrong_events(rule, wanted)
+            or _wrong_process(rule)
+            or _covered(rules, number)
+        )
+        if why:
+            raise BadRule(number, f"it can never match: {why}", "change it, or leave it out")
+
+
+def pack(rule: Rule, schema: Schema) -> bytes:
+    """A rule as the driver reads it (struct ksonde_rule)."""
+    from . import uapi
+
+    match = uapi.Match(0)
+    members = {name: getattr(rule, name) for name in ("uid", "mnt_ns", "pid_ns", "cgroup")}
+    exe = rule.exe if rule.exe is not None else rule.exe_prefix
+    if rule.process is not None:
+        members |= {"tgid": rule.process[0], "start_time": rule.process[1]}
+    for one in uapi.Match:
+        if getattr(rule, str(one.name).lower()) is not None:
+            match |= one
+    mask = [0] * (uapi.EVENT_MAX // 64)
+    for name in rule.events:
+        number = schema.event(name).id
+        mask[number // 64] |= 1 << number % 64
+    name_bytes = os.fsencode(exe or "")
+    whole = {
+        "action": uapi.RuleAction[rule.action.upper()],
+        "match": int(match),
+        "start_time": 0,
+        "tgid": 0,
+        "reserved": 0,
+        "events": mask,
+        "exe_length": len(name_bytes),
+        "exe": name_bytes.ljust(uapi.RULE_EXE_MAX, b"\0"),
+        **{name: value or 0 for name, value in members.items()},
+    }
+    return bytes(uapi.Rule.build(whole))
+
+
+def user_number(value: Any) -> int:
+    """A user id, of a number or a name.  ValueError."""
+    if isinstance(value, str):
+        from pwd import getpwnam
+
+        try:
+            return getpwnam(value).pw_uid
+        except KeyError:
+            raise ValueError(f"there is no user {value!r}") from None
+    return _number(value, "a user's id or name")
+
+
+def namespace_number(value: Any) -> int:
+    """The inode number of a namespace, or that of a file like /proc/1/ns/mnt.  ValueError."""
+    if isinstance(value, str):
+        try:
+            return Path(value).stat().st_ino
+        except OSError as error:
+            raise ValueError(f"cannot look at {value}: {error.strerror}") from None
+    return _number(value, "an inode number, or a path like /proc/1/ns/mnt")
+
+
+def cgroup_number(value: Any) -> int:
+    """The id of a cgroup, or of that of a path below the mount point.  ValueError."""
+    if isinstance(value, str):
+        path = CGROUPS / value.lstrip("/")
+        try:
+            return _handle(path)
+        except OSError as error:
+            raise ValueError(f"cannot look at {path}: {error.strerror}") from None
+    return _number(value, "a cgroup's id, or its path")
+
+
+def _number(value: Any, what: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"it is not {what}")  # noqa: TRY004 - it is the user's value, not the caller's
+    return value
+
+
+def _handle(path: Path) -> int:
+    """The id of a cgroup: its file handle, as its inode number lacks the generation before Linux 5.5."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    handle = (ctypes.c_uint32 * 34)(128)
+    mount = ctypes.c_int()
+    if libc.name_to_handle_at(-100, os.fsencode(path), handle, ctypes.byref(mount), 0):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), str(path))
+    return handle[2] | handle[3] << 32
+
+
+def _wrong_value(rule: Rule) -> str:
+    if rule.action not in ("include", "exclude"):
+        return f"its action is {rule.action!r}, neither include nor exclude"
+    if rule.uid is not None and not 0 <= rule.uid < _U32 - 1:
+        return f"{rule.uid} is no user id"
+    for name, limit in (("mnt_ns", _U32), ("pid_ns", _U32), ("cgroup", _U64)):
+        value = getattr(rule, name)
+        if value is not None and not 0 < value < limit:
+            return f"no {name} has the number {value}"
+    if rule.process is not None:
+        tgid, start = rule.process
+        if not (0 < tgid < _U32 and 0 < start < _U64):
+            return f"no process has the identity {tgid}, {start}"
+    return ""
+
+
+def _wrong_exe(rule: Rule) -> str:
+    if rule.exe is not None and rule.exe_prefix is not None:
+        return "it has an exe and an exe_prefix"
+    path = rule.exe if rule.exe is not None else rule.exe_prefix
+    if path is None:
+        return ""
+    if not path.startswith("/"):
+        return f"the path of an executable begins with /, {text.quote(path)} does not"
+    if "\0" in path:
+        return "no path has a NUL in it"
+    if len(os.fsencode(path)) > EXE_MAX:
+        return f"only {EXE_MAX} bytes of a path can be compared"
+    parts = path[1:].split("/")
+    if rule.exe is None:
+        parts = parts[:-1]  # the last one may go on
+    if not path.startswith("/memfd:") and any(part in ("", ".", "..") for part in parts):
+        return f"the kernel has no empty part, no . and no .. in a path, {text.quote(path)} has"
+    return ""
+
+
+def _wrong_events(rule: Rule, wanted: set[str]) -> str:
+    always = [name for name in rule.events if name in _ALWAYS]
+    if always:
+        return f"{always[0]} always comes"
+    if rule.events and not wanted & set(rule.events):
+        return f"the session does not record {', '.join(rule.events)}"
+    return ""
+
+
+def _wrong_process(rule: Rule) -> str:
+    """Where its number means here what it means to the driver."""
+    if rule.process is None:
+        return ""
+    tgid, start = rule.process
+    try:
+        if Path("/proc/self/ns/pid").stat().st_ino != _INITIAL_PIDS:
+            return ""
+        fields = Path(f"/proc/{tgid}/stat").read_bytes().rpartition(b")")[2].split()
+    except FileNotFoundError:
+        return f"there is no process {tgid} any more"
+    except OSError:
+        return ""
+    ticks = start * os.sysconf("SC_CLK_TCK") // 1_000_000_000
+    return "" if int(fields[19]) == ticks else f"process {tgid} is another one by now"
+
+
+def _covered(rules: Sequence[Rule], number: int) -> str:
+    for other, rule in enumerate(rules):
+        if other == number or rule.action != "exclude" or not rule.covers(rules[number]):
+            continue
+        # Of two that are the same the first one counts.
+        if other < number or not rules[number].covers(rule):
+            return f"rule {other + 1} excludes all of it ({rule})"
+    return ""
