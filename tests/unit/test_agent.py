@@ -255,6 +255,20 @@ def test_a_device_that_goes_away_is_an_error(path: Path) -> None:
             Agent(session, log, signals, Notifier({})).run()  # type: ignore[arg-type] # a stand-in
 
 
+def terminating() -> threading.Thread:
+    """SIGTERM to this process when it has been listening to signals for a while, however slow it is."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def beside() -> None:
+        until(lambda: signal.getsignal(signal.SIGTERM) is not before)
+        time.sleep(0.3)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    thread = threading.Thread(target=beside)
+    thread.start()
+    return thread
+
+
 def test_the_command(path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
     opened: list[Any] = []
 
@@ -263,10 +277,9 @@ def test_the_command(path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.
         return FakeSession([[FORK]])
 
     monkeypatch.setattr(ksonde, "open", open_)
-    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.start()
+    thread = terminating()
     code = cli.main(["agent", "-o", str(path), "--sync", "10ms", "-e", "fork", "--ring", "64K"])
-    timer.join()
+    thread.join()
     assert code == 0
     assert opened == [(["fork"], {"ring_bytes": 1 << 16})]
     assert names(path) == [*HEAD, "fork"]
@@ -282,9 +295,8 @@ def test_the_command_says_what_was_not_written(
     monkeypatch.setattr(ksonde, "open", lambda *_, **__: FakeSession([[FORK]]))
     path.write_text(EARLIER)
     limit(len(EARLIER))
-    timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM))
-    timer.start()
+    thread = terminating()
     assert cli.main(["agent", "-o", str(path)]) == 1
-    timer.join()
+    thread.join()
     # The line that begins the file, and the record that was never read.
     assert capfd.readouterr().err.splitlines()[-1] == "ksonde: 2 lines could not be written"
