@@ -290,6 +290,8 @@ void ks_session_rules(struct ks_session *session, struct ks_rules *rules)
 
 	lockdep_assert_held(&session->lock);
 	old = rcu_dereference_protected(session->rules, lockdep_is_held(&session->lock));
+	if (!old && !rules)
+		return;
 	/* A probe that is told of rules finds some, old or new, or none any more. */
 	rcu_assign_pointer(session->rules, rules);
 	session_ask(session, rules);
