@@ -28,30 +28,57 @@ static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 	       !(opening->flags->open_flag & __FMODE_EXEC);
 }
 
-static void leave(struct ks_hook *hook, long ret, void *data)
+static struct ks_record *record_open(struct ks_hook *hook, const struct opening *opening)
 {
-	const struct opening *opening = data;
-	const struct file *file = (const struct file *)ret;
 	const char *name = opening->name->name;
 	struct ks_event_open *e;
 	struct ks_record *record;
 
 	record = ks_record_begin(hook, open);
 	if (!record)
-		return;
+		return NULL;
 	e = ks_record_event(record, open);
 	ks_record_string(record, &e->filename, name, strnlen(name, PATH_MAX));
 	e->flags = opening->flags->open_flag;
 	e->mode = opening->flags->mode & S_IALLUGO;
 	e->resolve = ks_open_resolve(opening->flags);
+	return record;
+}
+
+static void leave(struct ks_hook *hook, long ret, void *data)
+{
+	const struct file *file = (const struct file *)ret;
+	struct ks_record *record = record_open(hook, data);
+	struct ks_event_open *e;
+
+	if (!record)
+		return;
+	e = ks_record_event(record, open);
 	e->result = IS_ERR(file) ? PTR_ERR(file) : 0;
 	if (IS_ERR_OR_NULL(file) || !ks_path_put(record, &e->path, &file->f_path))
 		ks_absent(record, open, path);
 	ks_record_commit(record);
 }
 
+static void asked(struct ks_hook *hook, const struct ks_call *call)
+{
+	struct opening opening;
+	struct ks_record *record = NULL;
+
+	if (enter(hook, call, &opening))
+		record = record_open(hook, &opening);
+	if (!record)
+		return;
+	ks_absent(record, open, path);
+	ks_absent(record, open, result);
+	ks_record_commit(record);
+}
+
+/* The others are for kernels whose kprobes cannot be where ftrace is: no result, no file. */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("do_filp_open do_file_open", enter, leave, sizeof(struct opening)),
+	KS_FTRACE("do_filp_open", asked),
+	KS_FTRACE("do_file_open", asked),
 	{}
 };
 
