@@ -160,7 +160,8 @@ void ks_engine_disarm(u64 events)
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		hook = ks_hooks[i];
 		if (gone[i]) {
-			ks_mechanisms[hook->taken->mechanism]->free(hook->attachment);
+			ks_attachment_free(ks_mechanisms[hook->taken->mechanism],
+					   hook->attachment);
 			hook->attachment = NULL;
 			if (hook->release)
 				hook->release();

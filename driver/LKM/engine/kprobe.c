@@ -3,6 +3,7 @@
  * A kprobe at the entry of one function.
  */
 #include <linux/kprobes.h>
+#include <linux/module.h>
 #include <linux/slab.h>
 #include "../compat/ptrace.h"
 #include "mechanism.h"
@@ -48,9 +49,27 @@ static int kprobe_attach(struct ks_hook *hook, const struct ks_point *point,
 	return 0;
 }
 
+void ks_kprobe_unregistered(struct ks_attachment *attachment, struct kprobe *probe)
+{
+	/* That is how unregister_kprobes() and unregister_kretprobes() say it. */
+	if (probe->addr)
+		return;
+	/* One that shares its place with another's would be called still. */
+	probe->flags |= KPROBE_FLAG_DISABLED;
+	if (attachment->stuck)
+		return;
+	attachment->stuck = true;
+	__module_get(THIS_MODULE);
+	pr_err("the kernel could not take a probe of %s away: the module stays until the next boot\n",
+	       attachment->hook->name);
+}
+
 static void kprobe_detach(struct ks_attachment *attachment)
 {
-	unregister_kprobe(&container_of(attachment, struct ks_kprobe, attachment)->probe);
+	struct kprobe *probe = &container_of(attachment, struct ks_kprobe, attachment)->probe;
+
+	unregister_kprobe(probe);
+	ks_kprobe_unregistered(attachment, probe);
 }
 
 static void kprobe_free(struct ks_attachment *attachment)

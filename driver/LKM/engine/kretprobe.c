@@ -171,8 +171,16 @@ static void kretprobe_detach(struct ks_attachment *attachment)
 			ks_ftrace_free_filter(&krp->ops);
 		}
 	}
-	if (kr->count)
-		unregister_kretprobes(probes, kr->count);
+	if (!kr->count)
+		return;
+	unregister_kretprobes(probes, kr->count);
+	for (i = 0; i < kr->count; i++)
+		ks_kprobe_unregistered(attachment, &probes[i]->kp);
+}
+
+static void kretprobe_free(struct ks_attachment *attachment)
+{
+	kfree(container_of(attachment, struct ks_kretprobes, attachment));
 }
 
 static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
@@ -190,16 +198,11 @@ static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
 	if (err) {
 		kretprobe_detach(&kr->attachment);
 		ks_synchronize_probes();
-		kfree(kr);
+		ks_attachment_free(&ks_mech_kretprobe, &kr->attachment);
 		return err;
 	}
 	*attachment = &kr->attachment;
 	return 0;
-}
-
-static void kretprobe_free(struct ks_attachment *attachment)
-{
-	kfree(container_of(attachment, struct ks_kretprobes, attachment));
 }
 
 static u64 kretprobe_missed(const struct ks_attachment *attachment)

@@ -10,9 +10,12 @@
 #include <linux/compiler.h>
 #include "hook.h"
 
+struct kprobe;
+
 struct ks_attachment {
 	struct ks_hook *hook;
 	const struct ks_point *point;
+	bool stuck;	/* the kernel still has a probe of it: its memory stays */
 };
 
 struct ks_mechanism {
@@ -24,12 +27,26 @@ struct ks_mechanism {
 	u64 (*missed)(const struct ks_attachment *attachment);	/* may be NULL */
 };
 
+static inline void ks_attachment_free(const struct ks_mechanism *mechanism,
+				      struct ks_attachment *attachment)
+{
+	if (!attachment->stuck)
+		mechanism->free(attachment);
+}
+
 extern const struct ks_mechanism ks_mech_tracepoint;
 extern const struct ks_mechanism ks_mech_ftrace;
 extern const struct ks_mechanism ks_mech_kprobe;
 extern const struct ks_mechanism ks_mech_kretprobe;
 extern const struct ks_mechanism ks_mech_syscall;
 extern const struct ks_mechanism ks_mech_sys_exit;
+
+/*
+ * kprobe.c: to be asked of each probe that was unregistered.  The kernel
+ * cannot disarm one when it has no memory for that (a process that was killed
+ * for want of memory ends its session); then the attachment and the module stay.
+ */
+void ks_kprobe_unregistered(struct ks_attachment *attachment, struct kprobe *probe);
 
 /* syscall.c: the system call that current is in, as its caller asked for it. */
 void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs);

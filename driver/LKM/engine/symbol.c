@@ -16,7 +16,9 @@ static ks_lookup_fn ks_lookup;
 
 static ks_lookup_fn symbol_find_lookup(void)
 {
-	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name" };
+	/* Never armed: what is not armed can always be taken away. */
+	struct kprobe probe = { .symbol_name = "kallsyms_lookup_name",
+				.flags = KPROBE_FLAG_DISABLED };
 	unsigned long address = 0;
 	int err = register_kprobe(&probe);
 

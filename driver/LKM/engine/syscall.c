@@ -139,9 +139,11 @@ static void syscall_detach(struct ks_attachment *attachment)
 
 	for (i = 0; i < sp->count; i++)
 		probes[i] = &sp->probes[i].probe;
-	if (sp->count)
-		unregister_kretprobes(probes, sp->count);
-	sp->count = 0;
+	if (!sp->count)
+		return;
+	unregister_kretprobes(probes, sp->count);
+	for (i = 0; i < sp->count; i++)
+		ks_kprobe_unregistered(attachment, &probes[i]->kp);
 }
 
 static void syscall_free(struct ks_attachment *attachment)
@@ -186,7 +188,7 @@ static int syscall_attach(struct ks_hook *hook, const struct ks_point *point,
 	if (err) {
 		syscall_detach(&sp->attachment);
 		ks_synchronize_probes();
-		kfree(sp);
+		ks_attachment_free(&ks_mech_syscall, &sp->attachment);
 		return err;
 	}
 	*attachment = &sp->attachment;

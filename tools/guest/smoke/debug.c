@@ -167,6 +167,16 @@ static void faults_of(const char *name, int (*call)(int device), bool started)
 	    refused, last, whole, (unsigned long long)(now_ns() - began));
 }
 
+/* Whether this process's allocations fail at random; they can fail this, too. */
+static void random_faults(bool on)
+{
+	int i;
+
+	for (i = 0; put("/proc/self/make-it-fail", on ? "1" : "0"); i++)
+		if (i == 100)
+			die("make-it-fail");
+}
+
 static bool session_at_random(void)
 {
 	struct ksonde_ring_setup ring = { .size = sizeof(ring), .bytes = info.ring_min };
@@ -177,8 +187,15 @@ static bool session_at_random(void)
 
 	events_all(&events);
 	if (device >= 0)
-		started = !ioctl(device, KSONDE_IOC_SET_EVENTS, &events) &&
-			  !ioctl(device, KSONDE_IOC_SET_RING, &ring) && !ioctl(device, KSONDE_IOC_START, 0);
+		started = !ioctl(device, KSONDE_IOC_SET_EVENTS, &events) && !ioctl(device, KSONDE_IOC_SET_RING, &ring);
+	/*
+	 * Not START and its end: taking a probe away that was not the one that
+	 * failed needs memory in the kernel, which warns when it has none.
+	 */
+	random_faults(false);
+	if (started && ioctl(device, KSONDE_IOC_START, 0))
+		die("START without faults");
+	random_faults(true);
 	child = fork();
 	if (!child)
 		_exit(0);
@@ -186,8 +203,7 @@ static bool session_at_random(void)
 	unlink("/tmp/faulty");
 	if (child > 0)
 		waitpid(child, NULL, 0);
-	/* The kernel itself warns of a kprobe that cannot be disarmed for want of memory. */
-	put("/proc/self/make-it-fail", "0");
+	random_faults(false);
 	if (device >= 0)
 		close(device);
 	return started;
@@ -216,8 +232,7 @@ static void faults_at_random(void)
 		if (child < 0)
 			die("fork");
 		if (!child) {
-			if (put("/proc/self/make-it-fail", "1"))
-				_exit(0);
+			random_faults(true);
 			_exit(session_at_random());
 		}
 		waitpid(child, &status, 0);
