@@ -60,6 +60,11 @@ def test_what_passed() -> None:
     assert "| amd64-1 | gcc-12 | 61.5 | 20.0 | 41.5 | 5 | 300 | 1 | 7 | 108 | 4000 |" in page
 
 
+def test_a_second_boot_is_told() -> None:
+    run.keep(_result(boot={"seconds": 1.0, "ended": True, "died_early": "Kernel panic"}))
+    assert "| amd64-1 | amd64-1.0 | ✔ | ✔ (2nd boot) |" in report.render()
+
+
 def test_a_degraded_cell_says_what_hindered() -> None:
     why = (
         "update_cred: ftrace commit_creds: this kernel was built without it (-95); kprobe commit_creds: taken"
@@ -201,8 +206,10 @@ def test_what_does_not_build_has_failed(monkeypatch: pytest.MonkeyPatch, tmp_pat
 def test_a_guest_that_does_not_end_well(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, log: str, why: str
 ) -> None:
+    boots = []
+
     def booted(row: Row, _image: Path, _built: build.Built, file: Path) -> boot.Boot:
-        file.write_text(log)
+        boots.append(file.write_text(log))
         ended = "end\n" in log
         return boot.Boot(log, row.timeout, ended, "" if ended else "the machine ended before the test did")
 
@@ -212,6 +219,8 @@ def test_a_guest_that_does_not_end_well(
     run._boot(ONE, kernel, build.Built(tmp_path, tmp_path, tmp_path, None), result)
     assert result["state"] == "failed"
     assert why in result["why"]
+    # Only one that the module cannot have touched gets another try.
+    assert len(boots) == (1 if "ksonde-smoke: " in log else 2)
 
 
 def test_the_list_knows_every_row() -> None:

@@ -51,6 +51,11 @@ class Boot:
     ended: bool
     why: str = ""
 
+    @property
+    def untouched(self) -> bool:
+        """Whether the kernel never came to its first process: the module was not there yet."""
+        return "ksonde-smoke: " not in self.log
+
 
 def boot(row: Row, image: Path, built: Built, log: Path) -> Boot:
     """Boot, wait until the guest has said "end" and is gone, or is out of time."""

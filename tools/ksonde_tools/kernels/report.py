@@ -26,7 +26,8 @@ the module with that kernel's compiler (in a chroot where its tools need one; al
 as errors), boots it in QEMU with `panic_on_warn=1` and a program that does what ksonde records, and
 compares the records with what the program knows. The column "boot" is ✔ only when all of that went well,
 the kernel's log has no warning, arming and disarming went well while the machine was busy, lost records
-were counted to the last one, and the module could be unloaded. The debug kernel (KASAN, KFENCE, lockdep,
+were counted to the last one, and the module could be unloaded. A kernel that dies before its first
+process (emulated CPUs do so now and then), without the module, is booted once more: "2nd boot". The debug kernel (KASAN, KFENCE, lockdep,
 PROVE_RCU, DEBUG_ATOMIC_SLEEP, kmemleak, fault injection) is built by `tools/kernels`, too.
 
 One JSON file a kernel, with every test, hook, time and bad line of the log, is in `kernels/results` of the
@@ -97,7 +98,8 @@ def _build(result: Result | None) -> str:
 
 def _boot(result: Result | None) -> str:
     state = result["state"] if result and "build" in result else "not run"
-    return {"passed": "✔", "failed": "✘"}.get(state, "-")
+    mark = {"passed": "✔", "failed": "✘"}.get(state, "-")
+    return f"{mark} (2nd boot)" if result and result.get("boot", {}).get("died_early") else mark
 
 
 def _matrices(results: Mapping[str, Result | None]) -> list[str]:

@@ -127,12 +127,18 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
     log = results_dir() / f"{row.name}.log"
     result["state"] = "failed"
     done = boot.boot(row, target.image, built, log)
+    died_early = ""
+    if done.why and done.untouched:
+        # An emulated machine that dies before its first process does not tell of the module; a second death does.
+        died_early = next(iter(machine.bad_lines(log)), done.why)
+        say(f"{row.name}: died before the test began ({died_early}); booting once more")
+        done = boot.boot(row, target.image, built, log)
     said = smoke.parse(done.log)
     checker = smoke.Checker(said, debug=bool(row.config))
     checker.run()
     bad = machine.bad_lines(log)
     died = [note for note in said.notes if note.startswith("died")]
-    result["boot"] = {"seconds": round(done.seconds, 1), "ended": done.ended}
+    result["boot"] = {"seconds": round(done.seconds, 1), "ended": done.ended, "died_early": died_early}
     result["times_ns"] = said.times
     result.update(said.facts)
     result["faults"] = said.faults
