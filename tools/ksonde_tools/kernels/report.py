@@ -27,8 +27,9 @@ as errors), boots it in QEMU with `panic_on_warn=1` and a program that does what
 compares the records with what the program knows. The column "boot" is ✔ only when all of that went well,
 the kernel's log has no warning, arming and disarming went well while the machine was busy, lost records
 were counted to the last one, and the module could be unloaded. A kernel that dies before its first
-process (emulated CPUs do so now and then), without the module, is booted once more: "2nd boot". The debug kernel (KASAN, KFENCE, lockdep,
-PROVE_RCU, DEBUG_ATOMIC_SLEEP, kmemleak, fault injection) is built by `tools/kernels`, too.
+process (emulated CPUs do so now and then), without the module, is booted once more: "2nd boot". The debug
+kernel (KASAN, KFENCE, lockdep, PROVE_RCU, DEBUG_ATOMIC_SLEEP, kmemleak, fault injection) is built by
+`tools/kernels`, too.
 
 One JSON file a kernel, with every test, hook, time and bad line of the log, is in `kernels/results` of the
 cache. `tools/kernels run --kdir PATH` does the same for any other kernel tree or headers folder.

@@ -129,7 +129,7 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
     done = boot.boot(row, target.image, built, log)
     died_early = ""
     if done.why and done.untouched:
-        # An emulated machine that dies before its first process does not tell of the module; a second death does.
+        # The module was not there yet: emulated CPUs do that now and then. A second death counts.
         died_early = next(iter(machine.bad_lines(log)), done.why)
         say(f"{row.name}: died before the test began ({died_early}); booting once more")
         done = boot.boot(row, target.image, built, log)
