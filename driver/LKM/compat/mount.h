@@ -2,11 +2,12 @@
 /*
  * fs/mount.h, which modules cannot include: in struct mount the parent and
  * the place where it is mounted stand right before the vfsmount, from v3.3 to
- * v7.3 at least.  Read with care all the same, as it is private.
+ * v7.3 at least.
  */
 #ifndef KS_COMPAT_MOUNT_H
 #define KS_COMPAT_MOUNT_H
 
+#include <linux/dcache.h>
 #include <linux/mount.h>
 #include "uaccess.h"
 
@@ -24,17 +25,31 @@ static inline bool ks_mount_up(const struct vfsmount **mnt, const struct dentry 
 	struct dentry *at;
 	unsigned long up;
 
+	/* Within the one object that the vfsmount is in the middle of. */
+	up = (unsigned long)READ_ONCE(mount->parent);
+	at = READ_ONCE(mount->mountpoint);
 	/* The kernel's struct begins before ours, by the hash list's node. */
-	if (copy_from_kernel_nofault(&up, &mount->parent, sizeof(up)) ||
-	    copy_from_kernel_nofault(&at, &mount->mountpoint, sizeof(at)))
-		return false;
 	up += sizeof(struct hlist_node) + offsetof(struct ks_mount, mnt);
 	parent = (struct vfsmount *)up;
+	*dentry = at;
 	if (parent == *mnt)
 		return false;
 	*mnt = parent;
-	*dentry = at;
 	return true;
+}
+
+/* Whether a mount is as above says: what it is mounted on is of its parent's file system. */
+static inline bool ks_mount_is_known(const struct vfsmount *mnt)
+{
+	const struct super_block *of_parent, *of_place;
+	const struct vfsmount *parent = mnt;
+	const struct dentry *at;
+
+	if (!ks_mount_up(&parent, &at))
+		return at == mnt->mnt_root;
+	return !copy_from_kernel_nofault(&of_parent, &parent->mnt_sb, sizeof(of_parent)) &&
+	       !copy_from_kernel_nofault(&of_place, &at->d_sb, sizeof(of_place)) &&
+	       of_parent == of_place;
 }
 
 #endif /* KS_COMPAT_MOUNT_H */

@@ -92,7 +92,11 @@ bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
 /* To a buffer of size bytes: the begin inside it, or NULL. */
 char *ks_path_format(const struct path *path, char *buffer, size_t size);
 
-/* walk.c: an absolute path as path.c writes it, without a lock; an ERR_PTR(). */
+/*
+ * walk.c: an absolute path as path.c writes it, without a lock; an ERR_PTR().
+ * It ends with a NUL at the buffer's end.
+ */
+void ks_walk_init(void);
 char *ks_walk(const struct path *path, char *buffer, size_t size);
 
 /* user.c: memory of the current process; what is paged out is not there. */

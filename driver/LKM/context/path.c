@@ -24,6 +24,7 @@ static char *(*absolute_path)(const struct path *path, char *buffer, int size);
 void ks_path_init(void)
 {
 	absolute_path = (void *)ks_symbol("d_absolute_path");
+	ks_walk_init();
 }
 
 /* As d_path() asks. */
@@ -42,12 +43,15 @@ static char *path_format(const struct path *path, char *buffer, size_t size)
 	/* Whatever was interrupted may hold the locks of the dentry cache. */
 	if (ks_in_interrupt())
 		return begin;
-	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		if (has_made_up_name(path))
-			return path->dentry->d_op->d_dname(path->dentry, buffer, size);
-		return ks_walk(path, buffer, size);
-	}
-	if (absolute_path && !has_made_up_name(path))
+	if (has_made_up_name(path))
+		return IS_ENABLED(CONFIG_PREEMPT_RT) ?
+			path->dentry->d_op->d_dname(path->dentry, buffer, size) :
+			d_path(path, buffer, size);
+	begin = ks_walk(path, buffer, size);
+	if (!IS_ERR(begin) || PTR_ERR(begin) == -ENAMETOOLONG || IS_ENABLED(CONFIG_PREEMPT_RT))
+		return begin;
+	/* A rename is under way, or there is no way up: the kernel's own, which waits. */
+	if (absolute_path)
 		begin = absolute_path(path, buffer, size);
 	if (IS_ERR(begin) && PTR_ERR(begin) != -ENAMETOOLONG)
 		begin = d_path(path, buffer, size);
@@ -74,7 +78,10 @@ bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct 
 	room[0] = '\0';
 	begin = path_format(path, room, size);
 	if (!IS_ERR(begin)) {
-		used = strnlen(begin, room + size - begin);
+		/* All but made-up names end where the room does. */
+		used = room + size - 1 - begin;
+		if (unlikely(has_made_up_name(path)))
+			used = strnlen(begin, used);
 		memmove(room, begin, used);
 	} else if (PTR_ERR(begin) == -ENAMETOOLONG) {
 		/* Since v5.15 what fits of the path's end is there. */

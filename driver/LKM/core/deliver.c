@@ -20,6 +20,8 @@
 #include "schema.h"
 #include "session.h"
 
+unsigned long ks_rings_full;
+
 /* ---------------------------------------------------------------- gaps */
 
 static void gap_note(struct ks_session_cpu *sc, u32 event,
@@ -32,7 +34,8 @@ static void gap_note(struct ks_session_cpu *sc, u32 event,
 		WRITE_ONCE(gap->first_time, now);
 	WRITE_ONCE(gap->last_time, now);
 	local64_add(count, &gap->count);
-	WRITE_ONCE(sc->gaps_pending, true);
+	/* A writer that interrupts this one has its own. */
+	set_bit(event, sc->gaps_pending);
 	WRITE_ONCE(sc->ring.control->dropped, sc->ring.control->dropped + count);
 }
 
@@ -70,25 +73,33 @@ static noinline int gaps_put_all(struct ks_session_cpu *sc, u64 seq)
 	u32 event, reason;
 	int err;
 
-	WRITE_ONCE(sc->gaps_pending, false);
-	for (event = 0; event < KS_EVENTS; event++) {
+	if (!ks_ring_fits(&sc->ring, sizeof(struct ks_event_lost)))
+		return -ENOSPC;
+	for_each_set_bit(event, sc->gaps_pending, KS_EVENTS) {
+		clear_bit(event, sc->gaps_pending);
 		for (reason = 0; reason < KSONDE_DROP_REASONS; reason++) {
 			if (!local64_read(&sc->gaps[event][reason].count))
 				continue;
 			err = gap_put(sc, seq, event, reason);
 			if (err) {
-				WRITE_ONCE(sc->gaps_pending, true);
+				set_bit(event, sc->gaps_pending);
 				return err;
 			}
 		}
 	}
+	clear_bit(__ffs(sc->session->bit), &ks_rings_full);
 	return 0;
+}
+
+static inline bool has_gaps(const struct ks_session_cpu *sc)
+{
+	return !bitmap_empty(sc->gaps_pending, KS_EVENTS);
 }
 
 /* 0 when the stream has no unsaid gap any more; seq is that of the record behind. */
 static inline int gaps_put(struct ks_session_cpu *sc, u64 seq)
 {
-	return likely(!READ_ONCE(sc->gaps_pending)) ? 0 : gaps_put_all(sc, seq);
+	return likely(!has_gaps(sc)) ? 0 : gaps_put_all(sc, seq);
 }
 
 /* ------------------------------------------------------------- wake-ups */
@@ -165,6 +176,27 @@ void ks_deliver_drop(struct ks_session *session, u32 event,
 	drop_count(sc, event, reason, 1);
 }
 
+u32 ks_deliver_cut(u32 sessions, u32 event)
+{
+	u32 left, bit, out = 0;
+	struct ks_session *session;
+	struct ks_session_cpu *sc;
+
+	for (left = sessions & (u32)READ_ONCE(ks_rings_full); left; left &= left - 1) {
+		bit = left & -left;
+		session = rcu_dereference_sched(ks_sessions[__ffs(left)]);
+		if (!session)
+			continue;
+		sc = session->cpus[smp_processor_id()];
+		/* Before any record there must be one that tells of the gap. */
+		if (!has_gaps(sc) || ks_ring_fits(&sc->ring, sizeof(struct ks_event_lost)))
+			continue;
+		ks_deliver_drop(session, event, KSONDE_DROP_FULL);
+		out |= bit;
+	}
+	return sessions & ~out;
+}
+
 void ks_deliver_missed(struct ks_session *session, u32 event, u64 count)
 {
 	struct ks_session_cpu *sc;
@@ -185,6 +217,7 @@ static __always_inline void deliver(struct ks_session_cpu *sc, const struct ks_r
 	if (unlikely(gaps_put(sc, header->seq) ||
 		     ks_ring_put(&sc->ring, header, header->length))) {
 		drop_count(sc, record->event, KSONDE_DROP_FULL, 1);
+		set_bit(__ffs(sc->session->bit), &ks_rings_full);
 		return;
 	}
 	local64_inc(&tally->produced);
@@ -260,7 +293,7 @@ void ks_deliver_gaps(struct ks_session *session)
 	cpus_read_lock();
 	for_each_possible_cpu(cpu) {
 		sc = session->cpus[cpu];
-		if (!READ_ONCE(sc->gaps_pending))
+		if (!has_gaps(sc))
 			continue;
 		/* On its own CPU, as all writers; a CPU that is off has none. */
 		if (cpu_online(cpu))

@@ -6,6 +6,7 @@
 #include <linux/mm.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 #include <linux/timekeeping.h>
 #include "../compat/align.h"
 #include "../compat/preempt.h"
@@ -102,6 +103,8 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 
 	preempt_disable_notrace();
 	sessions = ks_filter(READ_ONCE(ks_wanted[event]), event);
+	if (unlikely(sessions & (u32)READ_ONCE(ks_rings_full)))
+		sessions = ks_deliver_cut(sessions, event);
 	if (sessions)
 		record = record_open(sessions, event, id, first, size);
 	if (!record) {
@@ -162,6 +165,18 @@ void ks_record_string(struct ks_record *record, struct ksonde_ref *ref,
 		return;
 	memcpy(room, bytes, kept);
 	ks_record_keep(record, ref, room, kept);
+}
+
+void ks_record_text(struct ks_record *record, struct ksonde_ref *ref, const char *text)
+{
+	size_t size = KSONDE_STRING_MAX + 1;
+	char *room = ks_record_room(record, &size);
+	ssize_t used = room ? strscpy(room, text, size) : -E2BIG;
+
+	if (used < 0)
+		ks_record_flag(record, KSONDE_F_TRUNCATED);
+	if (room)
+		ks_record_keep(record, ref, room, used < 0 ? size - 1 : (size_t)used);
 }
 
 int ks_record_start(void)

@@ -69,6 +69,9 @@ static inline void ks_record_flag(struct ks_record *record, u16 flags)
 void ks_record_string(struct ks_record *record, struct ksonde_ref *ref,
 		      const void *bytes, size_t length);
 
+/* Appends a NUL-terminated string of the kernel's, found and copied in one pass. */
+void ks_record_text(struct ks_record *record, struct ksonde_ref *ref, const char *text);
+
 /*
  * Room for a string, vector or list that is made in place: at most *length
  * bytes (cut, without a flag, to what is left).  Then ks_record_keep() says

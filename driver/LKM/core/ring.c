@@ -68,6 +68,11 @@ static bool ring_has_room(struct ks_ring *ring, u64 next)
 	       next - ks_ring_position(ring) <= ring->bytes;
 }
 
+bool ks_ring_fits(struct ks_ring *ring, u32 length)
+{
+	return ring->overwrite || ring_has_room(ring, local64_read(&ring->head) + length);
+}
+
 static void ring_publish(struct ks_ring *ring)
 {
 	u64 head, oldest;

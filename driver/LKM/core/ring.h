@@ -41,6 +41,9 @@ struct ks_ring {
  */
 int ks_ring_put(struct ks_ring *ring, const void *record, u32 length);
 
+/* Whether it would find room.  On the ring's CPU. */
+bool ks_ring_fits(struct ks_ring *ring, u32 length);
+
 /* Where what the reader has not read yet begins.  Anywhere. */
 u64 ks_ring_begin(struct ks_ring *ring);
 

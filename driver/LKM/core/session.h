@@ -5,6 +5,7 @@
 #ifndef KS_SESSION_H
 #define KS_SESSION_H
 
+#include <linux/bitmap.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/mutex.h>
@@ -45,7 +46,7 @@ struct ks_session_cpu {
 	unsigned int cpu;
 	bool kicked;		/* a wake-up is under way */
 	bool urgent;		/* likewise, because of the watermark */
-	bool gaps_pending;
+	DECLARE_BITMAP(gaps_pending, KS_EVENTS);
 	u64 urgent_at;		/* where the reader was at the last of those */
 	local64_t seq;
 	local64_t filtered;
@@ -95,6 +96,13 @@ void ks_session_rules(struct ks_session *session, struct ks_rules *rules);
 
 /* deliver.c: from a record to the rings, and to the reader's attention. */
 void ks_deliver(const struct ks_record *record);
+/*
+ * Sessions, a bit each, whose ring was found full.  For such ones
+ * ks_deliver_cut() drops, counted, what cannot go into the ring anyhow, and
+ * gives those that may be written to.
+ */
+extern unsigned long ks_rings_full;
+u32 ks_deliver_cut(u32 sessions, u32 event);
 /* Counts a record of event that could not be made. */
 void ks_deliver_drop(struct ks_session *session, u32 event,
 		     enum ksonde_drop_reason reason);

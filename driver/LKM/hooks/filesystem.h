@@ -4,14 +4,13 @@
 #define KS_HOOKS_FILESYSTEM_H
 
 #include <linux/fs.h>
-#include <linux/string.h>
 #include "../core/record.h"
 
 static inline void ks_put_filesystem(struct ks_record *record, struct ksonde_ref *fs_id,
 				     __u32 *device, const struct super_block *sb)
 {
 	*device = sb->s_dev;
-	ks_record_string(record, fs_id, sb->s_id, strnlen(sb->s_id, sizeof(sb->s_id)));
+	ks_record_text(record, fs_id, sb->s_id);
 }
 
 #endif /* KS_HOOKS_FILESYSTEM_H */

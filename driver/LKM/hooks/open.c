@@ -30,7 +30,6 @@ static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 
 static struct ks_record *record_open(struct ks_hook *hook, const struct opening *opening)
 {
-	const char *name = opening->name->name;
 	struct ks_event_open *e;
 	struct ks_record *record;
 
@@ -38,7 +37,7 @@ static struct ks_record *record_open(struct ks_hook *hook, const struct opening 
 	if (!record)
 		return NULL;
 	e = ks_record_event(record, open);
-	ks_record_string(record, &e->filename, name, strnlen(name, PATH_MAX));
+	ks_record_text(record, &e->filename, opening->name->name);
 	e->flags = opening->flags->open_flag;
 	e->mode = opening->flags->mode & S_IALLUGO;
 	e->resolve = ks_open_resolve(opening->flags);

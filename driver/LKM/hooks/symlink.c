@@ -25,7 +25,7 @@ static void symlink_path(struct ks_hook *hook, const struct ks_call *call)
 	e = ks_record_event(record, link);
 	e->kind = KS_LINK_SYMBOLIC;
 	new.mnt = dir->mnt;
-	ks_record_string(record, &e->target, target, strnlen(target, PATH_MAX));
+	ks_record_text(record, &e->target, target);
 	if (!ks_path_put(record, &e->path, &new))
 		ks_absent(record, link, path);
 	ks_put_filesystem(record, &e->fs_id, &e->device, new.dentry->d_sb);
