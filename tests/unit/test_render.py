@@ -225,6 +225,21 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (
             record(
+                "capset",
+                {
+                    "old_cap_permitted": 1 << 13,
+                    "new_cap_permitted": 1 << 13,
+                    "old_cap_effective": 0,
+                    "new_cap_effective": 1 << 13,
+                    "result": 0,
+                },
+            ),
+            "effective none->net_raw",
+        ),
+        (record("capset", {"result": 0}), "no change"),
+        (record("capset", {"result": -1}), "failed: EPERM (Operation not permitted)"),
+        (
+            record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
             ),

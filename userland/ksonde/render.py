@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "capset": "33",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -110,6 +111,7 @@ class Renderer:
             "link": self._link,
             "chmod": self._chmod,
             "mount": self._mount,
+            "capset": self._capset,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -388,6 +390,16 @@ class Renderer:
                 self.paint("alert", f"new {', '.join(new)} namespace" if new else ""),
             ]
         )
+
+    def _capset(self, record: Record) -> str:
+        parts, result = [], get(record, "result")
+        for kind in ("permitted", "effective", "inheritable"):
+            old, new = get(record, f"old_cap_{kind}"), get(record, f"new_cap_{kind}")
+            if old is not None and new is not None and old != new:
+                parts.append(f"{kind} {values.capabilities(old)}->{values.capabilities(new)}")
+        if result:
+            return self._failed(result)
+        return self.paint("strong", "; ".join(parts) or "no change")
 
     def _lost(self, record: Record) -> str:
         count = get(record, "count") or 0
