@@ -239,6 +239,11 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (record("capset", {"result": 0}), "no change"),
         (record("capset", {"result": -1}), "failed: EPERM (Operation not permitted)"),
         (
+            record("memfd_create", {"name": "x\n", "memfd_flags": 3, "result": 5}),
+            "$'x\\n' (CLOEXEC, ALLOW_SEALING) as descriptor 5",
+        ),
+        (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
+        (
             record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},

@@ -35,6 +35,7 @@ _CODES = {
     "chmod": "33",
     "mount": "35",
     "capset": "33",
+    "memfd_create": "34",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -112,6 +113,7 @@ class Renderer:
             "chmod": self._chmod,
             "mount": self._mount,
             "capset": self._capset,
+            "memfd_create": self._memfd_create,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -400,6 +402,17 @@ class Renderer:
         if result:
             return self._failed(result)
         return self.paint("strong", "; ".join(parts) or "no change")
+
+    def _memfd_create(self, record: Record) -> str:
+        name, result = get(record, "name"), get(record, "result") or 0
+        flags = values.flag_names("memfd_flags", get(record, "memfd_flags"))
+        return join(
+            [
+                self._strong(name),
+                self._notes([self.paint("dim", flag) for flag in flags]),
+                self._failed(result) if result < 0 else f"as descriptor {result}",
+            ]
+        )
 
     def _lost(self, record: Record) -> str:
         count = get(record, "count") or 0

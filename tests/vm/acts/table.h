@@ -104,3 +104,7 @@ STEP(ambient)
 STEP(finit)
 STEP(init)
 STEP(garbage)
+
+/* memory.c */
+STEP(makememfd)
+STEP(badmemfd)
