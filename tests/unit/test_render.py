@@ -223,6 +223,8 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             ),
             "euid 400000000->root; capabilities +all (permitted, effective); capabilities +net_raw (ambient)",
         ),
+        (record("setsid", {"result": 4711}), "new session 4711"),
+        (record("setsid", {"result": -1}), "failed: EPERM (Operation not permitted)"),
         (
             record(
                 "capset",

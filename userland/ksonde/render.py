@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "setsid": "2",
     "capset": "33",
     "memfd_create": "34",
     "lost": "1;97;41",
@@ -112,6 +113,7 @@ class Renderer:
             "link": self._link,
             "chmod": self._chmod,
             "mount": self._mount,
+            "setsid": self._setsid,
             "capset": self._capset,
             "memfd_create": self._memfd_create,
             "lost": self._lost,
@@ -392,6 +394,10 @@ class Renderer:
                 self.paint("alert", f"new {', '.join(new)} namespace" if new else ""),
             ]
         )
+
+    def _setsid(self, record: Record) -> str:
+        result = get(record, "result") or 0
+        return self._failed(result) if result < 0 else f"new session {result}"
 
     def _capset(self, record: Record) -> str:
         parts, result = [], get(record, "result")

@@ -45,6 +45,7 @@ STEP(crash)
 STEP(memory)
 STEP(lastthread)
 STEP(sleep)
+STEP(newsession)
 
 /* net.c */
 STEP(tcp)
