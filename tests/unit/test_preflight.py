@@ -341,6 +341,7 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
         ),
         (Point("syscall", "a b"), {"names": ["__x64_sys_a", "__ia32_sys_b"]}, ""),
         (Point("syscall", "a b"), {"names": ["__x64_sys_a"]}, "this kernel has no function of b"),
+        (Point("syscall", "a b"), {"names": ["__x64_sys_a", "__do_sys_b"]}, ""),
         (Point("syscall", "a"), {"names": None, "off": ["KRETPROBES"]}, "CONFIG_KRETPROBES is off"),
         (
             Point("syscall", "a"),

@@ -223,6 +223,28 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             ),
             "euid 400000000->root; capabilities +all (permitted, effective); capabilities +net_raw (ambient)",
         ),
+        (record("setsid", {"result": 4711}), "new session 4711"),
+        (record("setsid", {"result": -1}), "failed: EPERM (Operation not permitted)"),
+        (
+            record(
+                "capset",
+                {
+                    "old_cap_permitted": 1 << 13,
+                    "new_cap_permitted": 1 << 13,
+                    "old_cap_effective": 0,
+                    "new_cap_effective": 1 << 13,
+                    "result": 0,
+                },
+            ),
+            "effective none->net_raw",
+        ),
+        (record("capset", {"result": 0}), "no change"),
+        (record("capset", {"result": -1}), "failed: EPERM (Operation not permitted)"),
+        (
+            record("memfd_create", {"name": "x\n", "memfd_flags": 3, "result": 5}),
+            "$'x\\n' (CLOEXEC, ALLOW_SEALING) as descriptor 5",
+        ),
+        (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
         (
             record(
                 "session_state",

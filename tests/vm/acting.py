@@ -181,6 +181,11 @@ def boottime() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
+def flags_of(bits: int) -> int:
+    """Of a record of what such a program did."""
+    return COMPAT if bits == 32 else 0
+
+
 def arguments(steps: Sequence[Text]) -> list[bytes]:
     return [os.fsencode(step) for step in steps]
 

@@ -34,6 +34,9 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "setsid": "2",
+    "capset": "33",
+    "memfd_create": "34",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -110,6 +113,9 @@ class Renderer:
             "link": self._link,
             "chmod": self._chmod,
             "mount": self._mount,
+            "setsid": self._setsid,
+            "capset": self._capset,
+            "memfd_create": self._memfd_create,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -386,6 +392,31 @@ class Renderer:
                 f"child {child}",
                 f"({inside} in its namespace)" if inside not in (None, child) else "",
                 self.paint("alert", f"new {', '.join(new)} namespace" if new else ""),
+            ]
+        )
+
+    def _setsid(self, record: Record) -> str:
+        result = get(record, "result") or 0
+        return self._failed(result) if result < 0 else f"new session {result}"
+
+    def _capset(self, record: Record) -> str:
+        parts, result = [], get(record, "result")
+        for kind in ("permitted", "effective", "inheritable"):
+            old, new = get(record, f"old_cap_{kind}"), get(record, f"new_cap_{kind}")
+            if old is not None and new is not None and old != new:
+                parts.append(f"{kind} {values.capabilities(old)}->{values.capabilities(new)}")
+        if result:
+            return self._failed(result)
+        return self.paint("strong", "; ".join(parts) or "no change")
+
+    def _memfd_create(self, record: Record) -> str:
+        name, result = get(record, "name"), get(record, "result") or 0
+        flags = values.flag_names("memfd_flags", get(record, "memfd_flags"))
+        return join(
+            [
+                self._strong(name),
+                self._notes([self.paint("dim", flag) for flag in flags]),
+                self._failed(result) if result < 0 else f"as descriptor {result}",
             ]
         )
 

@@ -17,6 +17,9 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(execveat),
 	KS_SYSCALL_NUMBER(init_module),
 	KS_SYSCALL_NUMBER(finit_module),
+	KS_SYSCALL_NUMBER(setsid),
+	KS_SYSCALL_NUMBER(capset),
+	KS_SYSCALL_NUMBER(memfd_create),
 };
 
 struct sys_exit_entry {

@@ -21,6 +21,7 @@ struct ks_syscall_probe {
 	struct kretprobe probe;
 	struct ks_attachment *attachment;
 	u32 which;
+	unsigned long address;
 	char symbol[64];
 };
 
@@ -101,6 +102,18 @@ static int syscall_leave(struct kretprobe_instance *instance, struct pt_regs *re
 
 NOKPROBE_SYMBOL(syscall_leave);
 
+/* The function of a call without arguments has a name for each ABI. */
+static bool syscall_is_attached(const struct ks_syscall_probes *sp, unsigned long address)
+{
+	unsigned int i;
+
+	for (i = 0; i < sp->count; i++) {
+		if (sp->probes[i].address == address)
+			return true;
+	}
+	return false;
+}
+
 static int syscall_attach_symbol(struct ks_syscall_probes *sp, const char *prefix,
 				 const struct ks_name *name, u32 which)
 {
@@ -116,8 +129,11 @@ static int syscall_attach_symbol(struct ks_syscall_probes *sp, const char *prefi
 	probe->which = which;
 	scnprintf(probe->symbol, sizeof(probe->symbol), "%s%.*s", prefix, (int)name->length,
 		  name->name);
-	if (!ks_symbol(probe->symbol))
+	probe->address = ks_symbol(probe->symbol);
+	if (!probe->address)
 		return -ENOENT;
+	if (syscall_is_attached(sp, probe->address))
+		return 0;
 	probe->probe.kp.symbol_name = probe->symbol;
 	probe->probe.handler = syscall_leave;
 	if (point->syscall.enter)
@@ -156,18 +172,19 @@ static int syscall_attach_all(struct ks_syscall_probes *sp, const char *names)
 {
 	const char * const *prefix;
 	struct ks_name name;
-	unsigned int before;
+	bool found;
 	u32 which;
 	int err;
 
 	for (which = 0; ks_name_next(&names, &name); which++) {
-		before = sp->count;
+		found = false;
 		for (prefix = ks_syscall_prefixes; *prefix; prefix++) {
 			err = syscall_attach_symbol(sp, *prefix, &name, which);
 			if (err && err != -ENOENT)
 				return err;
+			found |= !err;
 		}
-		if (sp->count == before && !name.optional)
+		if (!found && !name.optional)
 			return -ENOENT;
 	}
 	return sp->count ? 0 : -ENOENT;

@@ -236,3 +236,9 @@ void step_sleep(char *value)
 {
 	usleep(1000 * atoi(value));
 }
+
+void step_newsession(char *value)
+{
+	(void)value;
+	say("newsession", result_of(syscall(SYS_setsid)));
+}

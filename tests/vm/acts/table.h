@@ -45,6 +45,7 @@ STEP(crash)
 STEP(memory)
 STEP(lastthread)
 STEP(sleep)
+STEP(newsession)
 
 /* net.c */
 STEP(tcp)
@@ -104,3 +105,7 @@ STEP(ambient)
 STEP(finit)
 STEP(init)
 STEP(garbage)
+
+/* memory.c */
+STEP(makememfd)
+STEP(badmemfd)
