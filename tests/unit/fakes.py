@@ -10,6 +10,8 @@ from typing import Any, Optional
 
 from ksonde.decoder import Decoder
 from ksonde.device import HookInfo, Info
+from ksonde.enrich.container import Container
+from ksonde.enrich.containers import Containers
 from ksonde.enrich.users import Users
 from ksonde.errors import UnknownEvent
 from ksonde.record import Record
@@ -30,6 +32,16 @@ class FakeUsers(Users):
 
     def group(self, gid: int) -> Optional[str]:
         return "root" if gid == 0 else None
+
+
+class FakeContainers(Containers):
+    """Has all processes in one."""
+
+    def __init__(self, container: Optional[Container] = None) -> None:
+        self.container = container
+
+    def of(self, record: Record) -> Optional[Container]:  # noqa: ARG002 - an override
+        return self.container
 
 
 SCHEMA = Schema.parse(schema_text())

@@ -17,9 +17,10 @@ from typing import Any, Callable
 import pytest
 
 import ksonde
-from fakes import FakeSession, execve, record
+from fakes import FakeContainers, FakeSession, execve, record
 from ksonde import cli
 from ksonde.agent import Agent, DeviceGone, FileTaken, Log
+from ksonde.enrich.container import Container
 from ksonde.notify import Notifier
 from ksonde.watching import Signals
 
@@ -300,3 +301,10 @@ def test_the_command_says_what_was_not_written(
     thread.join()
     # The line that begins the file, and the record that was never read.
     assert capfd.readouterr().err.splitlines()[-1] == "ksonde: 2 lines could not be written"
+
+
+def test_containers(path: Path) -> None:
+    with Log(str(path), containers=FakeContainers(Container("web", "lxc"))) as log:
+        log.add([execve("a")])
+        log.write()
+    assert lines(path)[1]["process"]["container"]["uid"] == "web"

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fakes import SCHEMA, execve, record
+from fakes import SCHEMA, FakeContainers, execve, record
+from ksonde.enrich.container import UNKNOWN, Container
 from ksonde.output import Output, json_line, open_output, wants_color
 from ksonde.render import Renderer
 
@@ -24,6 +25,21 @@ def test_json_lines_keep_every_byte() -> None:
     assert "\n" not in line
     assert line.isascii()
     assert json.loads(line)["data"]["argv"] == ["a\n\x1e", "\udcff\x17"]
+
+
+def test_containers() -> None:
+    """process.container: not there where there is none."""
+    containers = FakeContainers()
+    assert "container" not in json.loads(json_line(execve("a")))["process"]
+    assert "container" not in json.loads(json_line(execve("a"), containers))["process"]
+    containers.container = Container("web", "lxc")
+    stream = io.StringIO()
+    Output(stream, containers=containers).write([execve("a")])
+    shown = json.loads(stream.getvalue())["process"]
+    assert shown["container"] == {"uid": "web", "runtime": "lxc", "pod_uuid": None}
+    containers.container = UNKNOWN
+    shown = json.loads(json_line(execve("a"), containers))["process"]
+    assert shown["container"] == {"uid": None, "runtime": "unknown", "pod_uuid": None}
 
 
 @pytest.mark.parametrize(("own", "events"), [(False, ["execve"]), (True, ["session_state", "execve"])])

@@ -7,9 +7,10 @@ from typing import Any, Optional
 
 import pytest
 
-from fakes import SCHEMA, FakeUsers, execve, record, tree
+from fakes import SCHEMA, FakeContainers, FakeUsers, execve, record, tree
 from ksonde.ancestry import Ancestry
 from ksonde.decoder import Decoder
+from ksonde.enrich.container import UNKNOWN, Container
 from ksonde.enrich.interfaces import Interfaces
 from ksonde.record import Record
 from ksonde.render import Renderer, address, unix_path
@@ -61,6 +62,32 @@ def test_user_and_process() -> None:
     line = renderer().line(record("connect", CONNECT, process))
     assert "root->4000000000 " in line
     assert "a\\e[1m[4242] " in line
+
+
+ID = "3f2a9c0d1e4b5a6978877665544332211000ffeeddccbbaa9988776655443322"
+POD = "6f1b2c3d-0a1b-4c2d-8e3f-00112233445a"
+
+
+@pytest.mark.parametrize(
+    ("container", "words"),
+    [
+        (None, ""),
+        (Container(ID, "docker"), " (in docker 3f2a9c0d1e4b)"),
+        (Container(ID, "containerd", POD), " (in containerd 3f2a9c0d1e4b, pod 6f1b2c3d)"),
+        (Container(ID, None, ID[:32]), " (in container 3f2a9c0d1e4b, pod 3f2a9c0d1e4b)"),
+        (Container("my) web", "lxc"), " (in lxc 'my) web')"),
+        (UNKNOWN, " (container unknown)"),
+    ],
+)
+def test_containers(container: Optional[Container], words: str) -> None:
+    assert sentence(execve("-curl"), containers=FakeContainers(container)) == f"-curl (in /root){words}"
+
+
+def test_all_of_a_container() -> None:
+    shown = sentence(
+        execve("-curl"), containers=FakeContainers(Container(ID, "containerd", POD)), verbose=True
+    )
+    assert f"-curl (in /root) (in containerd {ID}, pod {POD})\n" in shown
 
 
 def test_a_process_in_a_container_has_its_host_name() -> None:

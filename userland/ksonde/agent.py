@@ -26,6 +26,7 @@ from ksonde.watching import Summary
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from ksonde.enrich.containers import Containers
     from ksonde.notify import Notifier
     from ksonde.record import Record
     from ksonde.session import Session
@@ -66,11 +67,15 @@ class Log:
     Args:
         path: of the file; made with mode 0640 when it is not there.
         events: that the session was asked for.
+        containers: that processes are in.
     """
 
-    def __init__(self, path: str, events: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: str, events: Sequence[str] = (), containers: Optional[Containers] = None
+    ) -> None:
         self.path = path
         self._events = list(events)
+        self._containers = containers
         self._fd = -1
         self._dirty = False
         self._waiting = b""
@@ -99,7 +104,7 @@ class Log:
 
     def add(self, records: Sequence[Record]) -> None:
         """Take records, to be written by the next write()."""
-        self._waiting += b"".join(json_line(record).encode() + b"\n" for record in records)
+        self._waiting += b"".join(json_line(record, self._containers).encode() + b"\n" for record in records)
 
     def write(self) -> None:
         """Write what waits.  OSError: nothing of it stands in the file, and it still waits."""

@@ -16,6 +16,7 @@ from ksonde.render import Renderer
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
+    from ksonde.enrich.containers import Containers
     from ksonde.record import Record
     from ksonde.schema import Schema
 
@@ -31,9 +32,18 @@ def wants_color(stream: IO[Any]) -> bool:
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def json_line(record: Record) -> str:
-    """A record as one line of JSON; what is not UTF-8 survives as lone surrogates, escaped."""
-    return _encode(record.to_dict())
+def json_line(record: Record, containers: Optional[Containers] = None) -> str:
+    """A record as one line of JSON; what is not UTF-8 survives as lone surrogates, escaped.
+
+    Args:
+        record: it.
+        containers: process.container is there for what these say is in a container, or do not know.
+    """
+    line = record.to_dict()
+    container = containers.of(record) if containers is not None else None
+    if container is not None:
+        line["process"]["container"] = container._asdict()
+    return _encode(line)
 
 
 class Output:
@@ -43,11 +53,19 @@ class Output:
         stream: takes the text.
         renderer: makes the lines; None: JSON lines.
         own: with session_state records.
+        containers: for JSON lines.
     """
 
-    def __init__(self, stream: IO[str], renderer: Optional[Renderer] = None, *, own: bool = False) -> None:
+    def __init__(
+        self,
+        stream: IO[str],
+        renderer: Optional[Renderer] = None,
+        *,
+        own: bool = False,
+        containers: Optional[Containers] = None,
+    ) -> None:
         self._stream = stream
-        self._line = json_line if renderer is None else renderer.line
+        self._line = renderer.line if renderer else lambda record: json_line(record, containers)
         self._renderer = renderer
         self._own = own
 
@@ -84,9 +102,12 @@ def open_output(
 
     What will be needed for the events is prepared now, so that it does not make the first of them wait.
     """
+    from ksonde.enrich.containers import Containers
+
+    containers = Containers()
     with _file(path) if path else _standard() as stream:
         if as_json:
-            yield Output(stream, own=own)
+            yield Output(stream, own=own, containers=containers)
             return
         from ksonde.ancestry import Ancestry
         from ksonde.enrich.interfaces import Interfaces
@@ -97,6 +118,7 @@ def open_output(
         renderer = Renderer(
             schema,
             interfaces=interfaces,
+            containers=containers,
             ancestry=Ancestry() if ancestry else None,
             color=wants_color(stream) if color is None else color,
             width=WIDTH if stream.isatty() and not verbose else None,

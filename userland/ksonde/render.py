@@ -8,6 +8,7 @@ driver's) is shown field by field, as the schema describes it.
 from __future__ import annotations
 
 import platform
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Optional
 
@@ -16,6 +17,7 @@ from ksonde.values import join
 
 if TYPE_CHECKING:
     from ksonde.ancestry import Ancestry
+    from ksonde.enrich.containers import Containers
     from ksonde.enrich.interfaces import Interfaces
     from ksonde.record import Record
     from ksonde.schema import Field, Schema
@@ -48,6 +50,7 @@ _CODES = {
 }
 #: O_LARGEFILE, which the kernel sets for all native programs; os.O_LARGEFILE is 0 there.
 _LARGEFILE = 0o400000 if platform.machine() == "aarch64" else 0o100000
+_DIGITS = re.compile("[0-9a-f]{32,}")
 #: Events of the stream itself.
 PLAIN_EVENTS = ("lost", "session_state")
 _IRQ = 0x0020
@@ -72,6 +75,7 @@ class Renderer:
         schema: of the driver; None: events without a sentence show their name only.
         names: what numbers are called.
         interfaces: names of interfaces and network namespaces.
+        containers: shows the container of a process when given.
         ancestry: shows the ancestors when given.
         color: with ANSI colours.
         width: characters that an argument vector may take; None: all of it.
@@ -84,6 +88,7 @@ class Renderer:
         *,
         names: Optional[values.Names] = None,
         interfaces: Optional[Interfaces] = None,
+        containers: Optional[Containers] = None,
         ancestry: Optional[Ancestry] = None,
         color: bool = False,
         width: Optional[int] = None,
@@ -94,6 +99,7 @@ class Renderer:
         self.paint = Paint(color)
         self._schema = schema
         self._interfaces = interfaces
+        self._containers = containers
         self._ancestry = ancestry
         self._width = width
         self._verbose = verbose
@@ -123,7 +129,7 @@ class Renderer:
     def line(self, record: Record) -> str:
         """The record as one line without its end (two when verbose)."""
         event = record.event
-        sentence = self._sentences.get(event, self._generic)(record)
+        sentence = join([self._sentences.get(event, self._generic)(record), self._container(record)])
         if self._ancestry is not None:
             self._ancestry.learn(record)
             ancestors = self._ancestry.of(record)
@@ -163,6 +169,18 @@ class Renderer:
         if pid_ns is not None and self._pid_ns is not None and pid_ns != self._pid_ns:
             name += f"@{text.printable(get(record, 'hostname') or '?')}"
         return f"(irq) {name}" if record.flags & _IRQ else name
+
+    def _container(self, record: Record) -> str:
+        container = self._containers.of(record) if self._containers is not None else None
+        if container is None:
+            return ""
+        uid, pod = container.uid, container.pod_uuid
+        if uid is None:
+            return self.paint("dim", "(container unknown)")
+        if not self._verbose:
+            uid, pod = _beginning(uid), _beginning(pod.partition("-")[0]) if pod else None
+        words = f"in {container.runtime or 'container'} {text.quote(uid)}"
+        return self.paint("dim", f"({words}, pod {pod})" if pod else f"({words})")
 
     # ----------------------------------------------------------- sentences
 
@@ -484,6 +502,11 @@ def unix_path(path: str) -> str:
     if not path:
         return "(unnamed)"
     return "@" + text.quote(path[1:]) if path[0] == "\0" else text.quote(path)
+
+
+def _beginning(identifier: str) -> str:
+    """Of many hexadecimal digits the first twelve, which tell one from another; all of anything else."""
+    return identifier[:12] if _DIGITS.fullmatch(identifier) else identifier
 
 
 def _last_part(path: str) -> str:

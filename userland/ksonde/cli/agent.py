@@ -40,6 +40,7 @@ def agent(
     """
     import ksonde
     from ksonde.agent import Agent, Log
+    from ksonde.enrich.containers import Containers
     from ksonde.notify import Notifier
     from ksonde.watching import Signals
 
@@ -49,7 +50,7 @@ def agent(
     with (
         Signals() as signals,
         ksonde.open(**chosen(event or (), profile), ring_bytes=ring_bytes(ring)) as session,
-        Log(output, session.events) as log,
+        Log(output, session.events, Containers()) as log,
     ):
         announce(session)
         limit = duration(sync)
