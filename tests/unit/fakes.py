@@ -12,6 +12,7 @@ from ksonde.decoder import Decoder
 from ksonde.device import HookInfo, Info
 from ksonde.enrich.users import Users
 from ksonde.errors import UnknownEvent
+from ksonde.limits import Limit
 from ksonde.record import Record
 from ksonde.rules import Rule
 from ksonde.schema import Schema
@@ -34,7 +35,7 @@ class FakeUsers(Users):
 
 SCHEMA = Schema.parse(schema_text())
 DECODER = Decoder(SCHEMA)
-REASONS = ("full", "nested", "overwritten", "missed")
+REASONS = ("full", "nested", "overwritten", "missed", "rate_limit")
 
 
 def record(
@@ -91,6 +92,7 @@ class FakeSession:
         self.calls: list[str] = []
         self.skipped: Optional[int] = os.getpid()
         self.rules: tuple[Rule, ...] = ()
+        self.limits: tuple[Limit, ...] = ()
         self.decided: list[RuleStats] = []
         self._read, self._write = os.pipe()
         if self.batches:

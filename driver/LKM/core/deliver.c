@@ -3,7 +3,9 @@
  * From a record to a session's ring, and to its reader's attention.
  *
  * What does not fit is counted by event and reason, and noted as a gap.  No
- * record is written behind a gap before the gap's LOST records are.
+ * record is written behind a gap before the gap's LOST records are.  Gaps of
+ * what was withheld wait for a second: others pass meanwhile, and each would
+ * bring a LOST record along.
  *
  * A probe never wakes anybody: it queues an irq_work, which wakes the reader
  * at once when the last time is long ago or much has gathered, and else
@@ -22,6 +24,11 @@
 
 /* ---------------------------------------------------------------- gaps */
 
+static bool gap_waits(enum ksonde_drop_reason reason)
+{
+	return reason == KSONDE_DROP_RATE_LIMIT;
+}
+
 static void gap_note(struct ks_session_cpu *sc, u32 event,
 		     enum ksonde_drop_reason reason, u64 count)
 {
@@ -32,8 +39,13 @@ static void gap_note(struct ks_session_cpu *sc, u32 event,
 		WRITE_ONCE(gap->first_time, now);
 	WRITE_ONCE(gap->last_time, now);
 	local64_add(count, &gap->count);
-	WRITE_ONCE(sc->gaps_pending, true);
 	WRITE_ONCE(sc->ring.control->dropped, sc->ring.control->dropped + count);
+	if (!gap_waits(reason)) {
+		WRITE_ONCE(sc->gaps_pending, true);
+	} else if (!READ_ONCE(sc->withheld)) {
+		WRITE_ONCE(sc->withheld, true);
+		irq_work_queue(&sc->tell);
+	}
 }
 
 static int gap_put(struct ks_session_cpu *sc, u64 seq, u32 event, u32 reason)
@@ -67,16 +79,24 @@ static int gap_put(struct ks_session_cpu *sc, u64 seq, u32 event, u32 reason)
 
 static noinline int gaps_put_all(struct ks_session_cpu *sc, u64 seq)
 {
+	bool due = READ_ONCE(sc->withheld_due);
 	u32 event, reason;
 	int err;
 
 	WRITE_ONCE(sc->gaps_pending, false);
+	if (due) {
+		/* What is withheld from here on waits anew. */
+		WRITE_ONCE(sc->withheld_due, false);
+		WRITE_ONCE(sc->withheld, false);
+	}
 	for (event = 0; event < KS_EVENTS; event++) {
 		for (reason = 0; reason < KSONDE_DROP_REASONS; reason++) {
-			if (!local64_read(&sc->gaps[event][reason].count))
+			if (!local64_read(&sc->gaps[event][reason].count) ||
+			    (gap_waits(reason) && !due))
 				continue;
 			err = gap_put(sc, seq, event, reason);
 			if (err) {
+				WRITE_ONCE(sc->withheld_due, due);
 				WRITE_ONCE(sc->gaps_pending, true);
 				return err;
 			}
@@ -121,6 +141,24 @@ static void deliver_kick(struct irq_work *work)
 	else
 		hrtimer_start(&sc->timer, ns_to_ktime(latency - waited),
 			      HRTIMER_MODE_REL_PINNED);
+}
+
+static enum hrtimer_restart deliver_tell_timeout(struct hrtimer *timer)
+{
+	struct ks_session_cpu *sc = container_of(timer, struct ks_session_cpu, tell_timer);
+
+	/* The next record puts them into the stream, or the reader when it polls. */
+	WRITE_ONCE(sc->withheld_due, true);
+	WRITE_ONCE(sc->gaps_pending, true);
+	deliver_wake(sc);
+	return HRTIMER_NORESTART;
+}
+
+static void deliver_tell(struct irq_work *work)
+{
+	struct ks_session_cpu *sc = container_of(work, struct ks_session_cpu, tell);
+
+	hrtimer_start(&sc->tell_timer, ns_to_ktime(NSEC_PER_SEC), HRTIMER_MODE_REL_PINNED);
 }
 
 static void deliver_attention(struct ks_session_cpu *sc)
@@ -295,6 +333,9 @@ void ks_session_cpu_init(struct ks_session_cpu *sc, struct ks_session *session,
 	init_irq_work(&sc->kick, deliver_kick);
 	ks_hrtimer_setup(&sc->timer, deliver_timeout, CLOCK_MONOTONIC,
 			 HRTIMER_MODE_REL_PINNED);
+	init_irq_work(&sc->tell, deliver_tell);
+	ks_hrtimer_setup(&sc->tell_timer, deliver_tell_timeout, CLOCK_MONOTONIC,
+			 HRTIMER_MODE_REL_PINNED);
 }
 
 /* No probe may use sc any more. */
@@ -302,4 +343,11 @@ void ks_session_cpu_quiesce(struct ks_session_cpu *sc)
 {
 	irq_work_sync(&sc->kick);
 	hrtimer_cancel(&sc->timer);
+	irq_work_sync(&sc->tell);
+	hrtimer_cancel(&sc->tell_timer);
+	/* Nothing is left unsaid at the end. */
+	if (sc->withheld) {
+		sc->withheld_due = true;
+		sc->gaps_pending = true;
+	}
 }
