@@ -117,6 +117,7 @@ class FakeDriver:
         self.filter: Any = None
         self.rules: list[Any] = []
         self.rule_records: dict[int, int] = {}
+        self.limits: list[tuple[int, int, int]] = []
         self.setup: Any = None
         self.started = False
         self.nodes: list[FakeNode] = []
@@ -193,6 +194,13 @@ class FakeDriver:
             raise DriverError("ioctl RULE_STATS", errno.ENOENT, "No such file or directory")
         self._answer(argument, uapi.RuleStats, records=self.rule_records.get(index, 0))
 
+    def _set_limits(self, argument: bytearray) -> None:
+        asked = uapi.Limits.parse(bytes(argument))
+        assert asked.limit_size == uapi.Limit.sizeof()
+        raw = ctypes.string_at(asked.limits, asked.count * asked.limit_size)
+        rows = [uapi.Limit.parse(raw[at : at + asked.limit_size]) for at in range(0, len(raw), 16)]
+        self.limits = [(row.event, row.per_second, row.per_process) for row in rows]
+
     def _set_ring(self, argument: bytearray) -> None:
         asked = uapi.RingSetup.parse(bytes(argument))
         size = asked.bytes
@@ -211,10 +219,11 @@ class FakeDriver:
         self.started = False
 
     def _stats(self, argument: bytearray) -> None:
-        self._answer(argument, uapi.Stats, started=int(self.started), **self.stats)
+        dropped = [*self.stats.get("dropped", ()), *[0] * uapi.DROP_PLACES][: uapi.DROP_PLACES]
+        self._answer(argument, uapi.Stats, **{**self.stats, "started": int(self.started), "dropped": dropped})
 
     def _event_stats(self, argument: bytearray) -> None:
-        self._answer(argument, uapi.EventStats, produced=9, delivered=5, dropped=[4, 3, 2, 1])
+        self._answer(argument, uapi.EventStats, produced=9, delivered=5, dropped=[4, 3, 2, 1, 5, 0, 0, 0])
 
     def _cpu_stats(self, argument: bytearray) -> None:
         cpu = uapi.CpuStats.parse(bytes(argument)).cpu

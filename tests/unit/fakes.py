@@ -14,6 +14,7 @@ from ksonde.enrich.container import Container
 from ksonde.enrich.containers import Containers
 from ksonde.enrich.users import Users
 from ksonde.errors import UnknownEvent
+from ksonde.limits import Limit
 from ksonde.record import Record
 from ksonde.rules import Rule
 from ksonde.schema import Schema
@@ -46,7 +47,7 @@ class FakeContainers(Containers):
 
 SCHEMA = Schema.parse(schema_text())
 DECODER = Decoder(SCHEMA)
-REASONS = ("full", "nested", "overwritten", "missed")
+REASONS = ("full", "nested", "overwritten", "missed", "rate_limit")
 
 
 def record(
@@ -103,6 +104,7 @@ class FakeSession:
         self.calls: list[str] = []
         self.skipped: Optional[int] = os.getpid()
         self.rules: tuple[Rule, ...] = ()
+        self.limits: tuple[Limit, ...] = ()
         self.decided: list[RuleStats] = []
         self._read, self._write = os.pipe()
         if self.batches:

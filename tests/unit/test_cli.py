@@ -25,6 +25,7 @@ from ksonde import __version__, cli, errors
 from ksonde.cli import exit as codes
 from ksonde.cli import profile, watch
 from ksonde.errors import DeviceMissing, NoSuchProcess, PermissionRefused, SchemaTooNew, VersionMismatch
+from ksonde.limits import Limit
 from ksonde.record import Record
 from ksonde.rules import Rule
 from ksonde.session import RuleStats
@@ -350,6 +351,7 @@ def test_a_person_is_told_what_is_left_out(
 ) -> None:
     session = FakeSession(events=["exit"])
     session.rules = (Rule("exclude", uid=7),)
+    session.limits = (Limit(("exit",), 9),)
     watch.announce(session)  # type: ignore[arg-type]
     assert capsys.readouterr().err == ""
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
@@ -357,6 +359,7 @@ def test_a_person_is_told_what_is_left_out(
     assert capsys.readouterr().err.splitlines() == [
         f"ksonde: watching exit (but of process {os.getpid()}, which is ksonde itself); Ctrl-C ends",
         "ksonde: filter: exclude all uid 7",
+        "ksonde: limit: exit at most 9 a second",
     ]
 
 
@@ -491,10 +494,11 @@ def test_profile_show(run: Run, web: Path) -> None:
 
 def test_profile_check(run: Run, web: Path) -> None:
     count = len(SCHEMA.profile("D")) + 1
-    assert run("profile", "check", str(web)) == (0, f"{web}: {count} events, 0 filters, no error\n", "")
+    right = f"{web}: {count} events, 0 filters, 0 limits, no error\n"
+    assert run("profile", "check", str(web)) == (0, right, "")
     code, out, err = run("profile", "check", str(web), problem=DeviceMissing("/dev/ksonde"))
     assert (code, out) == (0, f"{web}: well formed\n")
-    assert err.startswith("ksonde: its events and filters are not checked: there is no /dev/ksonde")
+    assert err.startswith("ksonde: its events, filters and limits are not checked: there is no /dev/ksonde")
     web.write_text('events = ["exot"]')
     code, out, err = run("profile", "check", "web")
     assert (code, out) == (11, "")
@@ -517,7 +521,20 @@ def test_filters_of_a_profile(run: Run, web: Path) -> None:
         33,
         None,
     )
-    assert ", 1 filter, no error" in run("profile", "check", "web")[1]
+    assert ", 1 filter, 0 limits, no error" in run("profile", "check", "web")[1]
+
+
+def test_limits_of_a_profile(run: Run, web: Path) -> None:
+    web.write_text('extends = "default"\n[[limit]]\nevents = ["connect"]\nper_second = 50\nper_process = 5\n')
+    run("watch", "--count", "1", "--profile", "web", batches=[[execve("a")]])
+    run("stat", "--for", "10ms", "--profile", "web")
+    limit = Limit(("connect",), 50, 5)
+    assert [one["limits"] for one in run.opened] == [(limit,)] * 2  # type: ignore[attr-defined]
+    sentence = "connect at most 50 a second, 5 a second of a process"
+    assert run("profile", "show", "web")[1].endswith(f"\nlimits:\n  {sentence}\n")
+    (shown,) = json.loads(run("profile", "show", "web", "--json")[1])["limits"]
+    assert shown == {"events": ["connect"], "per_second": 50, "per_process": 5}
+    assert ", 0 filters, 1 limit, no error" in run("profile", "check", "web")[1]
 
 
 def test_stat_shows_what_filters_held_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

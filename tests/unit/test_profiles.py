@@ -10,6 +10,7 @@ import pytest
 from fakes import SCHEMA
 from ksonde import profiles
 from ksonde.errors import BadProfile, UnknownProfile
+from ksonde.limits import Limit
 from ksonde.profiles import read
 from ksonde.rules import Rule
 
@@ -109,9 +110,59 @@ def test_filters_that_can_never_match(home: Path, text: str, line: int, message:
     assert caught.value.reason.startswith(message)
 
 
+#: One that is right, one of the other kind, and the begin of another one.
+LIMITS = """
+events = ["exit", "connect"]
+[[limit]]
+events = ["exit"]
+per_second = 5
+[[filter]]
+action = "exclude"
+uid = 3
+[[limit]]
+"""
+
+
+def test_limits(home: Path) -> None:
+    put(home / "base.toml", LIMITS + 'events = ["connect"]\nper_process = 7')
+    put(home / "web.toml", 'extends = "base"\n[[limit]]\nevents = ["exit", "exit"]\nper_second = 9\n')
+    base = (Limit(("exit",), per_second=5), Limit(("connect",), per_process=7))
+    assert read("base").limits(SCHEMA) == base
+    assert read("web").limits(SCHEMA) == (Limit(("exit",), per_second=9), base[1])
+    assert read("default").limits(SCHEMA) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        ('events = ["connect",\n"exut"]\nper_second = 1', 11, "there is no event 'exut'"),
+        ('events = ["connect"]', 9, "limit 2: it has neither per_second nor per_process"),
+        ('events = ["connect"]\nper_second = 0', 9, "limit 2: per_second is 0, not from 1 to 100000"),
+        ('events = ["connect"]\nper_process = 100001', 9, "limit 2: per_process is 100001, not from"),
+        ('events = ["connect"]\nper_process = 3\nper_second = 2', 9, "limit 2: per_process is more than"),
+        ('events = ["exit"]\nper_second = 1', 9, "limit 2: limit 1 is about exit, too"),
+        ("per_second = 1", 9, "limit 2: it names no events"),
+        ('events = ["lost"]\nper_second = 1', 9, "limit 2: lost always comes"),
+        ('events = ["fork"]\nper_second = 1', 9, "limit 2: the session does not record fork"),
+    ],
+)
+def test_limits_that_make_no_sense(home: Path, text: str, line: int, message: str) -> None:
+    put(home / "wrong.toml", LIMITS + text)
+    put(home / "above.toml", 'extends = "wrong"\n[[limit]]\nevents = ["exit"]\nper_second = 7\n')
+    with pytest.raises(BadProfile) as caught:
+        read("above").limits(SCHEMA)
+    assert (Path(caught.value.path).name, caught.value.line) == ("wrong.toml", line)
+    assert caught.value.reason.startswith(message)
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message", "hint"),
     [
+        (LIMITS + "per_secnd = 1\n", 10, "there is no key 'per_secnd'", "did you mean per_second?"),
+        (LIMITS + 'events = ["exit"]\nper_second = "1"', 11, "per_second is no number", "say per_second"),
+        (LIMITS + "per_process = true", 10, "per_process is no number", "say per_process"),
+        (LIMITS + "events = 1", 10, "events is no list of names", "say events"),
+        ('events = ["exit"]\nlimit = 3', 2, "limit is no list of tables", "begin each with [[limit]]"),
         ("events = [", 1, "invalid value", ""),
         ('events = ["exit"]\n\nevents = ["exit"]', 3, "cannot overwrite a value", ""),
         ('events = ["exit"]\nx = 1\n', 2, "there is no key 'x'", "the keys are"),

@@ -14,7 +14,7 @@ import pytest
 
 import ksonde
 from fake_driver import FakeDriver
-from ksonde import Rule, errors, uapi
+from ksonde import Limit, Rule, errors, uapi
 from ksonde import ring as ring_module
 from ksonde import session as session_module
 from ksonde.record import Record
@@ -405,10 +405,10 @@ def test_stats(driver: FakeDriver) -> None:
         stats = session.stats()
         assert stats.started
         assert (stats.produced, stats.delivered, stats.filtered, stats.lost_records) == (10, 6, 3, 2)
-        assert stats.dropped == {"full": 1, "nested": 2, "overwritten": 0, "missed": 1}
+        assert stats.dropped == {"full": 1, "nested": 2, "overwritten": 0, "missed": 1, "rate_limit": 0}
         event = session.event_stats("exit")
         assert (event.event, event.produced, event.delivered) == ("exit", 9, 5)
-        assert event.dropped == {"full": 4, "nested": 3, "overwritten": 2, "missed": 1}
+        assert event.dropped == {"full": 4, "nested": 3, "overwritten": 2, "missed": 1, "rate_limit": 5}
         with pytest.raises(errors.UnknownEvent):
             session.event_stats("exits")
         driver.put(1, exit_record(1))
@@ -466,3 +466,27 @@ def test_rules_that_the_driver_refuses(driver: FakeDriver, number: int, message:
 def test_without_rules_an_older_driver_is_not_asked(driver: FakeDriver) -> None:
     with ksonde.open(["connect"]):
         assert "SET_RULES" not in driver.calls
+        assert "SET_LIMITS" not in driver.calls
+
+
+def test_limits(driver: FakeDriver) -> None:
+    first = Limit(("connect", "exit"), per_second=500, per_process=20)
+    with ksonde.open(["connect", "exit"], limits=[first]) as session:
+        assert driver.limits == [(42, 500, 20), (60, 500, 20)]
+        second = (Limit(("exit",), per_process=1), Limit(("connect",), per_second=100000))
+        session.set_limits(second)
+        assert driver.limits == [(60, 0, 1), (42, 100000, 0)]
+        with pytest.raises(errors.BadLimit):
+            session.set_limits([Limit(("exit",))])
+        with pytest.raises(errors.UnknownEvent):
+            session.set_limits([Limit(("conect",), 1)])
+        for number, message in ((errno.ENOTTY, "knows no limits"), (errno.EIO, "SET_LIMITS")):
+            driver.fail[uapi.Ioctl.SET_LIMITS] = number
+            with pytest.raises(errors.KsondeError, match=message):
+                session.set_limits([first])
+        assert session.limits == second
+        session.set_limits([])
+        assert not driver.limits
+    with ksonde.open(["connect"], limits=[first]) as session:
+        session.set_limits([])
+        assert not session.limits

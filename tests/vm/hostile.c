@@ -317,6 +317,7 @@ static const struct {
 	{ KSONDE_IOC_CPU_STATS, sizeof(struct ksonde_cpu_stats) },
 	{ KSONDE_IOC_SET_RULES, sizeof(struct ksonde_rules) },
 	{ KSONDE_IOC_RULE_STATS, sizeof(struct ksonde_rule_stats) },
+	{ KSONDE_IOC_SET_LIMITS, sizeof(struct ksonde_limits) },
 };
 #define STRUCTS	(sizeof(structs) / sizeof(structs[0]))
 
@@ -552,10 +553,80 @@ static void case_rules(void)
 	close(fd);
 }
 
+static void case_limits(void)
+{
+	static const struct ksonde_limit wrong[] = {
+		{ .event = CONNECT },
+		{ .event = 5, .per_second = 1 },
+		{ .event = 900, .per_second = 1 },
+		{ .event = 901, .per_process = 1 },
+		{ .event = ~0U, .per_second = 1 },
+		{ .event = CONNECT, .per_second = KSONDE_LIMIT_MAX + 1 },
+		{ .event = CONNECT, .per_process = KSONDE_LIMIT_MAX + 1 },
+		{ .event = CONNECT, .per_process = ~0U },
+		{ .event = CONNECT, .per_second = 1, .reserved = 1 },
+	};
+	struct ksonde_limit two[] = {
+		{ .event = CONNECT, .per_second = 1 },
+		{ .event = CREATE_FILE, .per_second = KSONDE_LIMIT_MAX,
+		  .per_process = KSONDE_LIMIT_MAX },
+	};
+	struct ksonde_limits limits = { .size = sizeof(limits), .count = 2,
+					.limits = (uintptr_t)two, .limit_size = sizeof(two[0]) };
+	char wide[2 * (sizeof(two[0]) + 8)] = { 0 };
+	int fd = started(CONNECT, 0);
+
+	CHECK(!ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits));
+	/* What fails changes nothing: a share would be whole again. */
+	act();
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		two[1] = wrong[i];
+		FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), EINVAL);
+	}
+	two[1] = two[0];
+	FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), EINVAL);
+	limits.reserved = 1;
+	FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), EINVAL);
+	limits.reserved = 0;
+	for (limits.limit_size = 0; limits.limit_size < 8; limits.limit_size++)
+		FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), EINVAL);
+	limits.limit_size = 4097;
+	FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), E2BIG);
+	limits.limit_size = sizeof(two[0]);
+	limits.count = KSONDE_LIMITS_MAX + 1;
+	FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), E2BIG);
+	limits.count = 2;
+	limits.limits = (uintptr_t)half_mapped() - sizeof(two[0]) - 8;
+	memcpy((void *)(uintptr_t)limits.limits, two, sizeof(two[0]));
+	FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), EFAULT);
+	limits.limits = 0xffffffff81000000UL;
+	FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), EFAULT);
+	for (int i = 0; i < 100; i++)
+		act();
+	struct ksonde_stats stats = stats_of(fd);
+
+	CHECK(stats.dropped[KSONDE_DROP_RATE_LIMIT] > 50);
+	CHECK(stats.produced == stats.delivered + stats.dropped[KSONDE_DROP_RATE_LIMIT]);
+	/* Longer ones, the second with something that is not known. */
+	two[1].event = CREATE_FILE;
+	memcpy(wide, &two[0], sizeof(two[0]));
+	memcpy(wide + sizeof(wide) / 2, &two[1], sizeof(two[1]));
+	limits.limits = (uintptr_t)wide;
+	limits.limit_size = sizeof(wide) / 2;
+	wide[sizeof(wide) - 1] = 1;
+	FAILS(ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits), E2BIG);
+	wide[sizeof(wide) - 1] = 0;
+	CHECK(!ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits));
+	limits.count = 0;
+	limits.limits = 8;
+	CHECK(!ioctl(fd, KSONDE_IOC_SET_LIMITS, &limits));
+	close(fd);
+}
+
 static void case_ioctls(void)
 {
 	static const unsigned long unknown[] = {
-		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 13), _IO(KSONDE_IOC_MAGIC, 255),
+		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 14), _IO(KSONDE_IOC_MAGIC, 255),
 		_IO('x', 0), _IOR(KSONDE_IOC_MAGIC, 0, uint64_t),
 		_IOWR(KSONDE_IOC_MAGIC, 3, struct ksonde_events), 0x5401, 0x541b,
 	};
@@ -676,6 +747,20 @@ static void random_rules(uint64_t *words, char *room)
 	memcpy(words, &rules, sizeof(rules));
 }
 
+static void random_limits(uint64_t *words, char *room)
+{
+	struct ksonde_limits limits = { .size = sizeof(limits), .count = 1 + rnd() % 2,
+					.limits = (uintptr_t)room,
+					.limit_size = sizeof(struct ksonde_limit) };
+	struct ksonde_limit two[] = {
+		{ .event = CONNECT, .per_second = rnd() % 200, .per_process = rnd() % 100 },
+		{ .event = rnd() % 8 ? CREATE_FILE : odd_number(), .per_second = odd_number() },
+	};
+
+	memcpy(room, two, sizeof(two));
+	memcpy(words, &limits, sizeof(limits));
+}
+
 /* One that succeeds by chance is kept until the next one does: it keeps its session open. */
 static void random_mapping(int fd)
 {
@@ -715,6 +800,8 @@ static void random_call(int fd, char *low, char *edge)
 	/* What is accepted waits for all probes that run: rarely. */
 	if (command == KSONDE_IOC_SET_RULES && rnd() % 32 == 0)
 		random_rules(words, low + 32768);
+	if (command == KSONDE_IOC_SET_LIMITS && rnd() % 32 == 0)
+		random_limits(words, low + 32768);
 	if (rnd() % 16 == 0)
 		at = edge - rnd() % (size + 64);
 	if (rnd() % 64 == 0)
@@ -848,6 +935,8 @@ int main(int argc, char **argv)
 		case_ioctls();
 	else if (!strcmp(name, "rules"))
 		case_rules();
+	else if (!strcmp(name, "limits"))
+		case_limits();
 	else if (!strcmp(name, "sessions"))
 		case_sessions();
 	else if (!strcmp(name, "random") && argc == 5)

@@ -51,7 +51,9 @@ def hostile(*arguments: str, timeout: float = 200) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("case", ["maps", "positions", "ioctls", "rules", "sessions", "close", "blocking"])
+@pytest.mark.parametrize(
+    "case", ["maps", "positions", "ioctls", "rules", "limits", "sessions", "close", "blocking"]
+)
 def test_case(case: str) -> None:
     hostile(case)
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from .decoder import Decoder
     from .device import Device, HookInfo, Info, wait_for_device
+    from .limits import Limit
     from .record import Record
     from .rules import Rule
     from .schema import EventSchema, Field, Schema
@@ -45,6 +46,7 @@ _LAZY = {
     "Field": "schema",
     "HookInfo": "device",
     "Info": "device",
+    "Limit": "limits",
     "Record": "record",
     "Rule": "rules",
     "RuleStats": "session",
@@ -65,6 +67,7 @@ __all__ = [
     "HookInfo",
     "Info",
     "KsondeError",
+    "Limit",
     "Record",
     "RingMode",
     "Rule",
@@ -88,6 +91,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
     follow: int | None = None,
     skip_self: bool = True,
     rules: Iterable[Rule] = (),
+    limits: Iterable[Limit] = (),
     device: str = DEVICE,
     start: bool = True,
 ) -> Session:
@@ -103,6 +107,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         follow: process id: only this process and what it starts from now on.
         skip_self: nothing of this process is recorded.
         rules: what to record of whom; see ksonde.rules.
+        limits: how many records of an event a second; see ksonde.limits.
         device: path of the device node.
         start: begin to record at once.
 
@@ -111,6 +116,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         UnknownEvent: a name that the driver does not have.
         NoSuchProcess: follow.
         BadRule: a rule that can never match, or too many.
+        BadLimit: a limit that makes no sense.
     """
     from .session import Session
 
@@ -123,6 +129,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         follow=follow,
         skip_self=skip_self,
         rules=rules,
+        limits=limits,
         device=device,
         start=start,
     )

@@ -181,6 +181,22 @@ class BadRule(KsondeError):
         self.reason = reason
 
 
+class BadLimit(KsondeError):
+    """A limit is wrong.
+
+    Attributes:
+        number: which one, from 0.
+        reason: what is wrong with it.
+    """
+
+    exit_code = 11
+
+    def __init__(self, number: int, reason: str, hint: str = "") -> None:
+        super().__init__(f"limit {number + 1}: {reason}", hint)
+        self.number = number
+        self.reason = reason
+
+
 class VersionMismatch(KsondeError):
     """The loaded module speaks another ABI than this package.
 

@@ -11,6 +11,11 @@
     events = ["create_file"]
     exe_prefix = "/usr/lib/apt/"
 
+    [[limit]]
+    events = ["connect"]
+    per_second = 5000
+    per_process = 500
+
 A file is looked for by its name without .toml in the user's folder, then in the system's; a path (with a
 slash, or that ends with .toml) is taken as it is.  What a profile has is checked in two steps: its form when
 it is read, its events against a schema, so that a file can be looked at where no module is loaded.
@@ -21,12 +26,14 @@ from __future__ import annotations
 import os
 import re
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import BadProfile, BadRule, UnknownEvent, UnknownProfile
+from . import limits as _limits
+from .errors import BadLimit, BadProfile, BadRule, UnknownEvent, UnknownProfile
+from .limits import Limit
 from .rules import Rule, cgroup_number, check, namespace_number, user_number
 
 if TYPE_CHECKING:
@@ -46,7 +53,8 @@ SUFFIX = ".toml"
 SIZE_MAX = 1 << 20
 DEPTH_MAX = 16
 
-_KEYS = ("description", "extends", "events", "filter")
+_KEYS = ("description", "extends", "events", "filter", "limit")
+_LIMIT_KEYS = ("events", "per_second", "per_process")
 _FILTER_KEYS = ("action", "events", "uid", "exe", "exe_prefix", "mnt_ns", "pid_ns", "cgroup")
 #: Keys of a filter that are a number, or a text that leads to one.
 _NUMBERS = {
@@ -55,6 +63,8 @@ _NUMBERS = {
     "pid_ns": namespace_number,
     "cgroup": cgroup_number,
 }
+#: A [[filter]] or a [[limit]], and the how many-th.
+_Table = tuple[str, int]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
@@ -68,6 +78,7 @@ class Profile:
         description: what it is for.
         own: names of the events that it adds to those of what it extends.
         filters: rules that it adds to those of what it extends.
+        own_limits: limits that it adds to those of what it extends; of an event it replaces theirs.
         parent: the profile that it extends.
     """
 
@@ -76,6 +87,7 @@ class Profile:
     description: str = ""
     own: tuple[str, ...] = ()
     filters: tuple[Rule, ...] = ()
+    own_limits: tuple[Limit, ...] = ()
     parent: Profile | None = None
     text: str = field(default="", repr=False, compare=False)
 
@@ -111,13 +123,41 @@ class Profile:
         rules = tuple(profile.filters[number] for profile, number in origin)
         for profile, number in origin:
             for name in profile.filters[number].events:
-                profile._check_event(schema, name, number)
+                profile._check_event(schema, name, ("filter", number))
         try:
             check(rules, self.events(schema), schema)
         except BadRule as error:
             profile, number = origin[error.number]
-            raise profile.wrong(f"filter {number + 1}: {error.reason}", error.hint, table=number) from None
+            raise profile.wrong(
+                f"filter {number + 1}: {error.reason}", error.hint, table=("filter", number)
+            ) from None
         return rules
+
+    def limits(self, schema: Schema) -> tuple[Limit, ...]:
+        """Its limits; of what it extends those of events that it does not limit itself.
+
+        Raises:
+            BadProfile: a limit that makes no sense.
+        """
+        events = self.events(schema)
+        found: list[Limit] = []
+        for profile in self.chain():
+            for number, limit in enumerate(profile.own_limits):
+                for name in limit.events:
+                    profile._check_event(schema, name, ("limit", number))
+            try:
+                _limits.check(profile.own_limits, events, schema)
+            except BadLimit as error:
+                table = ("limit", error.number)
+                raise profile.wrong(
+                    f"limit {error.number + 1}: {error.reason}", error.hint, table=table
+                ) from None
+            limited = {name for limit in found for name in limit.events}
+            for limit in profile.own_limits:
+                names = tuple(name for name in limit.events if name not in limited)
+                if names:
+                    found.append(replace(limit, events=names))
+        return tuple(found)
 
     def _events(self, schema: Schema) -> Iterable[str]:
         if self.path is None:
@@ -126,7 +166,7 @@ class Profile:
             self._check_event(schema, name)
         return self.own
 
-    def _check_event(self, schema: Schema, name: str, table: int | None = None) -> None:
+    def _check_event(self, schema: Schema, name: str, table: _Table | None = None) -> None:
         try:
             schema.event(name)
         except UnknownEvent as error:
@@ -139,9 +179,9 @@ class Profile:
         *,
         key: str | None = None,
         value: Any = None,
-        table: int | None = None,
+        table: _Table | None = None,
     ) -> BadProfile:
-        """What is to be raised about a key, or a text that stands in the file, or in that [[filter]]."""
+        """What is to be raised about a key, or a text that stands in the file, or in that table."""
         return BadProfile(str(self.path), _line(self.text, key, value, table), message, hint)
 
 
@@ -218,9 +258,10 @@ def _read_file(path: Path, below: tuple[Path, ...]) -> Profile:
             raise bare.wrong(f"cannot read {wanted}: {error.strerror or error}", key="extends") from None
     own = tuple(dict.fromkeys(table.get("events", ())))
     filters = tuple(_filter(bare, number, row) for number, row in enumerate(table.get("filter", ())))
+    limited = tuple(_limit(bare, number, row) for number, row in enumerate(table.get("limit", ())))
     if parent is None and not own:
         raise bare.wrong("it has no events", 'say events = ["execve"], or extends = "default"')
-    return Profile(path.stem, path, table.get("description", ""), own, filters, parent, text)
+    return Profile(path.stem, path, table.get("description", ""), own, filters, limited, parent, text)
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], str]:
@@ -255,55 +296,69 @@ def _check(profile: Profile, table: dict[str, Any]) -> None:
         if not isinstance(table.get(key, ""), str):
             raise profile.wrong(f"{key} is no string", f'say {key} = "..."', key=key)
     _check_names(profile, table)
-    filters = table.get("filter", [])
-    if not isinstance(filters, list) or not all(isinstance(row, dict) for row in filters):
-        raise profile.wrong("filter is no list of tables", "begin each with [[filter]]", key="filter")
+    for key in ("filter", "limit"):
+        rows = table.get(key, [])
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise profile.wrong(f"{key} is no list of tables", f"begin each with [[{key}]]", key=key)
     if profile.name in BUILT_IN and profile.path is not None and profile.path.parent in folders():
         raise profile.wrong(f"the driver has a profile {profile.name} already", "give the file another name")
 
 
 def _check_keys(
-    profile: Profile, table: dict[str, Any], keys: tuple[str, ...], number: int | None = None
+    profile: Profile, table: dict[str, Any], keys: tuple[str, ...], where: _Table | None = None
 ) -> None:
     for key in table:
         if key not in keys:
             nearest = get_close_matches(key, keys, 1, 0.5)
             hint = f"did you mean {nearest[0]}?" if nearest else f"the keys are {', '.join(keys)}"
-            raise profile.wrong(f"there is no key {key!r}", hint, key=key, table=number)
+            raise profile.wrong(f"there is no key {key!r}", hint, key=key, table=where)
 
 
-def _check_names(profile: Profile, table: dict[str, Any], number: int | None = None) -> None:
+def _check_names(profile: Profile, table: dict[str, Any], where: _Table | None = None) -> None:
     events = table.get("events", [])
     if not isinstance(events, list) or not all(isinstance(name, str) for name in events):
         hint = 'say events = ["execve", "connect"]'
-        raise profile.wrong("events is no list of names", hint, key="events", table=number)
+        raise profile.wrong("events is no list of names", hint, key="events", table=where)
 
 
 def _filter(profile: Profile, number: int, row: dict[str, Any]) -> Rule:
     """A [[filter]]."""
-    _check_keys(profile, row, _FILTER_KEYS, number)
-    _check_names(profile, row, number)
+    where = ("filter", number)
+    _check_keys(profile, row, _FILTER_KEYS, where)
+    _check_names(profile, row, where)
     action = row.get("action")
     if action not in ("include", "exclude"):
         raise profile.wrong(
             "a filter has no action" if action is None else f"there is no action {action!r}",
             'say action = "include" or action = "exclude"',
             key=None if action is None else "action",
-            table=number,
+            table=where,
         )
     values: dict[str, Any] = {}
     for key in ("exe", "exe_prefix"):
         if key in row:
             values[key] = row[key]
             if not isinstance(row[key], str):
-                raise profile.wrong(f"{key} is no string", f'say {key} = "/..."', key=key, table=number)
+                raise profile.wrong(f"{key} is no string", f'say {key} = "/..."', key=key, table=where)
     for key, parse in _NUMBERS.items():
         if key in row:
             try:
                 values[key] = parse(row[key])
             except ValueError as error:
-                raise profile.wrong(f"{key}: {error}", key=key, table=number) from None
+                raise profile.wrong(f"{key}: {error}", key=key, table=where) from None
     return Rule(action, tuple(dict.fromkeys(row.get("events", ()))), **values)
+
+
+def _limit(profile: Profile, number: int, row: dict[str, Any]) -> Limit:
+    """A [[limit]]."""
+    where = ("limit", number)
+    _check_keys(profile, row, _LIMIT_KEYS, where)
+    _check_names(profile, row, where)
+    for key in ("per_second", "per_process"):
+        if key in row and (isinstance(row[key], bool) or not isinstance(row[key], int)):
+            raise profile.wrong(f"{key} is no number", f"say {key} = 500", key=key, table=where)
+    names = tuple(dict.fromkeys(row.get("events", ())))
+    return Limit(names, row.get("per_second"), row.get("per_process"))
 
 
 _TOKEN = re.compile(
@@ -312,8 +367,8 @@ _TOKEN = re.compile(
 )
 
 
-def _line(text: str, key: str | None, value: Any, table: int | None) -> int:
-    """The line of a key, or of a string, in that [[filter]] or anywhere.
+def _line(text: str, key: str | None, value: Any, table: _Table | None) -> int:
+    """The line of a key, or of a string, in that table or anywhere.
 
     That of the table, or the first, where it cannot be found: it was written with escapes, say.
     """
@@ -327,9 +382,12 @@ def _line(text: str, key: str | None, value: Any, table: int | None) -> int:
     found = 1
     if table is not None:
         words = [token for token, _ in tokens]
-        begins = [at for at in range(len(words)) if words[at : at + 5] == ["[", "[", "filter", "]", "]"]]
-        if table < len(begins):
-            tokens = tokens[begins[table] : [*begins, len(words)][table + 1]]
+        heads = [["[", "[", kind, "]", "]"] for kind in ("filter", "limit")]
+        begins = [at for at in range(len(words)) if words[at : at + 5] in heads]
+        mine = [at for at in begins if words[at + 2] == table[0]]
+        if table[1] < len(mine):
+            begin = mine[table[1]]
+            tokens = tokens[begin : min((at for at in begins if at > begin), default=len(words))]
             found = tokens[0][1]
     for (token, number), (follows, _) in zip(tokens, [*tokens[1:], ("", 0)]):
         if key is not None and token.strip("\"'") == key and follows in ("=", ".", "]"):

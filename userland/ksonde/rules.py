@@ -33,7 +33,7 @@ __all__ = ["Action", "Rule", "cgroup_number", "check", "namespace_number", "pack
 Action = Literal["include", "exclude"]
 
 #: The events of the stream itself: they come whatever the rules say.
-_ALWAYS = ("lost", "session_state")
+ALWAYS = ("lost", "session_state")
 #: Where the version 2 hierarchy is mounted.
 CGROUPS = Path("/sys/fs/cgroup")
 #: KSONDE_RULE_EXE_MAX.
@@ -242,7 +242,7 @@ def _wrong_exe(rule: Rule) -> str:
 
 
 def _wrong_events(rule: Rule, wanted: set[str]) -> str:
-    always = [name for name in rule.events if name in _ALWAYS]
+    always = [name for name in rule.events if name in ALWAYS]
     if always:
         return f"{always[0]} always comes"
     if rule.events and not wanted & set(rule.events):

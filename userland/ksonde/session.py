@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from . import RingMode
+    from .limits import Limit
     from .record import Record
     from .rules import Rule
 
@@ -39,14 +40,13 @@ _by_time = attrgetter("time")
 class Stats:
     """Sums of a session since its start, LOST records apart.
 
-    produced = delivered + dropped["full"] + dropped["nested"] + dropped["missed"]; what was overwritten had
-    been delivered before.
+    produced = delivered + all that was dropped; but what was overwritten had been delivered before.
 
     Attributes:
         started: it records.
         produced: records that passed the filters.
         delivered: of those, put into a ring.
-        dropped: records by reason: full, nested, overwritten, missed.
+        dropped: records by reason: full, nested, overwritten, missed, rate_limit.
         filtered: held back by the filters.
         lost_records: LOST records put into a ring.
         wakeups: of the reader.
@@ -135,11 +135,13 @@ class Session:
         device: the device, to be asked for schema, hooks and versions.
         events: names of the events asked for.
         rules: what is recorded of whom; set_rules() changes it.
+        limits: how many records a second; set_limits() changes it.
     """
 
     device: Device
     events: tuple[str, ...]
     rules: tuple[Rule, ...]
+    limits: tuple[Limit, ...]
 
     def __init__(  # noqa: PLR0913 - documented at ksonde.open()
         self,
@@ -152,6 +154,7 @@ class Session:
         follow: int | None = None,
         skip_self: bool = True,
         rules: Iterable[Rule] = (),
+        limits: Iterable[Limit] = (),
         device: str = "/dev/ksonde",
         start: bool = True,
     ) -> None:
@@ -176,6 +179,10 @@ class Session:
             wanted = tuple(rules)
             if wanted:
                 self.set_rules(wanted)
+            self.limits = ()
+            limited = tuple(limits)
+            if limited:
+                self.set_limits(limited)
             self._cpus = self._possible_cpus()
             if start:
                 self.start()
@@ -378,6 +385,36 @@ class Session:
                 ) from error
             raise
         self.rules = wanted
+
+    def set_limits(self, limits: Iterable[Limit]) -> None:
+        """Replace all limits, at once.
+
+        Raises:
+            BadLimit: one that makes no sense; the old ones stay.
+            UnknownEvent: a limit is about an event that the driver does not have; likewise.
+        """
+        from .limits import check, pack
+
+        wanted = tuple(limits)
+        schema = self.device.schema()
+        check(wanted, self.events, schema)
+        packed = pack(wanted, schema)
+        buffer = (ctypes.c_char * max(16 * len(packed), 1)).from_buffer_copy(b"".join(packed) or b"\0")
+        try:
+            self.device.ask(
+                uapi.Ioctl.SET_LIMITS,
+                uapi.Limits,
+                count=len(packed),
+                limits=ctypes.addressof(buffer),
+                limit_size=uapi.Limit.sizeof(),
+            )
+        except DriverError as error:
+            if error.errno == errno.ENOTTY:
+                raise KsondeError(
+                    "the loaded module knows no limits", "bring the module up to date"
+                ) from error
+            raise
+        self.limits = wanted
 
     def _filter(self, tree: int | None, skipped: int | None) -> None:
         before = self._tree, self._skipped

@@ -87,6 +87,7 @@ class Ioctl(IntEnum):
     CPU_STATS = (IOC_MAGIC << 8) | 10
     SET_RULES = (IOC_MAGIC << 8) | 11
     RULE_STATS = (IOC_MAGIC << 8) | 12
+    SET_LIMITS = (IOC_MAGIC << 8) | 13
 
 
 class HookState(IntEnum):
@@ -150,14 +151,19 @@ class DropReason(IntEnum):
     NESTED = 1
     OVERWRITTEN = 2
     MISSED = 3
+    RATE_LIMIT = 4
 
 
-DROP_REASONS: Final = 4
+DROP_REASONS: Final = 5
+DROP_PLACES: Final = 8
 EVENT_MAX: Final = 1024
 RULES_MAX: Final = 64
 RULE_EXE_MAX: Final = 256
 #: Index of RULE_STATS: what no include rule matched.
 RULE_NONE: Final = 0xFFFFFFFF
+LIMITS_MAX: Final = 64
+LIMIT_MAX: Final = 100000
+LIMIT_PROCESSES: Final = 256
 
 Info = Struct(
     "size" / Int32ul,
@@ -228,6 +234,16 @@ Rules = Struct(
 
 RuleStats = Struct("size" / Int32ul, "index" / Int32ul, "records" / Int64ul)
 
+Limit = Struct("event" / Int32ul, "per_second" / Int32ul, "per_process" / Int32ul, "reserved" / Int32ul)
+
+Limits = Struct(
+    "size" / Int32ul,
+    "count" / Int32ul,
+    "limits" / Int64ul,
+    "limit_size" / Int32ul,
+    "reserved" / Int32ul,
+)
+
 RingSetup = Struct(
     "size" / Int32ul,
     "mode" / Int32ul,
@@ -241,7 +257,7 @@ Stats = Struct(
     "started" / Int32ul,
     "produced" / Int64ul,
     "delivered" / Int64ul,
-    "dropped" / Array(DROP_REASONS, Int64ul),
+    "dropped" / Array(DROP_PLACES, Int64ul),
     "filtered" / Int64ul,
     "lost_records" / Int64ul,
     "wakeups" / Int64ul,
@@ -252,7 +268,7 @@ EventStats = Struct(
     "event" / Int32ul,
     "produced" / Int64ul,
     "delivered" / Int64ul,
-    "dropped" / Array(DROP_REASONS, Int64ul),
+    "dropped" / Array(DROP_PLACES, Int64ul),
 )
 
 CpuStats = Struct(

@@ -132,7 +132,7 @@ _ENUMS: dict[str, dict[int, str]] = {
     "link_kind": {1: "hard", 2: "symbolic"},
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
-    "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed"},
+    "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed", 4: "rate_limit"},
     "session_change": {
         1: "started",
         2: "hook armed",
@@ -156,6 +156,7 @@ DROP_REASONS: dict[str, str] = {
     "nested": "too many probes nested on one CPU",
     "overwritten": "newer records overwrote them",
     "missed": "the mechanism had no free instance",
+    "rate_limit": "withheld, more than its limit",
 }
 
 

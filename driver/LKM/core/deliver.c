@@ -3,7 +3,9 @@
  * From a record to a session's ring, and to its reader's attention.
  *
  * What does not fit is counted by event and reason, and noted as a gap.  No
- * record is written behind a gap before the gap's LOST records are.
+ * record is written behind a gap before the gap's LOST records are.  Gaps of
+ * what was withheld wait for a second: others pass meanwhile, and each would
+ * bring a LOST record along.
  *
  * A probe never wakes anybody: it queues an irq_work, which wakes the reader
  * at once when the last time is long ago or much has gathered, and else
@@ -24,6 +26,11 @@ unsigned long ks_rings_full;
 
 /* ---------------------------------------------------------------- gaps */
 
+static bool gap_waits(enum ksonde_drop_reason reason)
+{
+	return reason == KSONDE_DROP_RATE_LIMIT;
+}
+
 static void gap_note(struct ks_session_cpu *sc, u32 event,
 		     enum ksonde_drop_reason reason, u64 count)
 {
@@ -34,9 +41,16 @@ static void gap_note(struct ks_session_cpu *sc, u32 event,
 		WRITE_ONCE(gap->first_time, now);
 	WRITE_ONCE(gap->last_time, now);
 	local64_add(count, &gap->count);
-	/* A writer that interrupts this one has its own. */
-	set_bit(event, sc->gaps_pending);
 	WRITE_ONCE(sc->ring.control->dropped, sc->ring.control->dropped + count);
+	if (!gap_waits(reason)) {
+		/* A writer that interrupts this one has its own bit. */
+		set_bit(event, sc->gaps_pending);
+	} else {
+		/* The first one of a second starts the timer. */
+		if (bitmap_empty(sc->withheld, KS_EVENTS))
+			irq_work_queue(&sc->tell);
+		set_bit(event, sc->withheld);
+	}
 }
 
 static int gap_put(struct ks_session_cpu *sc, u64 seq, u32 event, u32 reason)
@@ -68,27 +82,53 @@ static int gap_put(struct ks_session_cpu *sc, u64 seq, u32 event, u32 reason)
 	return 0;
 }
 
+static int gaps_put_of(struct ks_session_cpu *sc, u64 seq, u32 event)
+{
+	bool due = test_and_clear_bit(event, sc->withheld_due);
+	u32 reason;
+	int err;
+
+	clear_bit(event, sc->gaps_pending);
+	for (reason = 0; reason < KSONDE_DROP_REASONS; reason++) {
+		if (!local64_read(&sc->gaps[event][reason].count) || (gap_waits(reason) && !due))
+			continue;
+		err = gap_put(sc, seq, event, reason);
+		if (err) {
+			if (due)
+				set_bit(event, sc->withheld_due);
+			set_bit(event, sc->gaps_pending);
+			return err;
+		}
+	}
+	return 0;
+}
+
 static noinline int gaps_put_all(struct ks_session_cpu *sc, u64 seq)
 {
-	u32 event, reason;
+	u32 event;
 	int err;
 
 	if (!ks_ring_fits(&sc->ring, sizeof(struct ks_event_lost)))
 		return -ENOSPC;
 	for_each_set_bit(event, sc->gaps_pending, KS_EVENTS) {
-		clear_bit(event, sc->gaps_pending);
-		for (reason = 0; reason < KSONDE_DROP_REASONS; reason++) {
-			if (!local64_read(&sc->gaps[event][reason].count))
-				continue;
-			err = gap_put(sc, seq, event, reason);
-			if (err) {
-				set_bit(event, sc->gaps_pending);
-				return err;
-			}
-		}
+		err = gaps_put_of(sc, seq, event);
+		if (err)
+			return err;
 	}
 	clear_bit(__ffs(sc->session->bit), &ks_rings_full);
 	return 0;
+}
+
+/* What is withheld from here on waits anew. */
+static void gaps_are_due(struct ks_session_cpu *sc)
+{
+	u32 event;
+
+	for_each_set_bit(event, sc->withheld, KS_EVENTS) {
+		clear_bit(event, sc->withheld);
+		set_bit(event, sc->withheld_due);
+		set_bit(event, sc->gaps_pending);
+	}
 }
 
 static inline bool has_gaps(const struct ks_session_cpu *sc)
@@ -132,6 +172,23 @@ static void deliver_kick(struct irq_work *work)
 	else
 		hrtimer_start(&sc->timer, ns_to_ktime(latency - waited),
 			      HRTIMER_MODE_REL_PINNED);
+}
+
+static enum hrtimer_restart deliver_tell_timeout(struct hrtimer *timer)
+{
+	struct ks_session_cpu *sc = container_of(timer, struct ks_session_cpu, tell_timer);
+
+	/* The next record puts them into the stream, or the reader when it polls. */
+	gaps_are_due(sc);
+	deliver_wake(sc);
+	return HRTIMER_NORESTART;
+}
+
+static void deliver_tell(struct irq_work *work)
+{
+	struct ks_session_cpu *sc = container_of(work, struct ks_session_cpu, tell);
+
+	hrtimer_start(&sc->tell_timer, ns_to_ktime(NSEC_PER_SEC), HRTIMER_MODE_REL_PINNED);
 }
 
 static void deliver_attention(struct ks_session_cpu *sc)
@@ -328,6 +385,9 @@ void ks_session_cpu_init(struct ks_session_cpu *sc, struct ks_session *session,
 	init_irq_work(&sc->kick, deliver_kick);
 	ks_hrtimer_setup(&sc->timer, deliver_timeout, CLOCK_MONOTONIC,
 			 HRTIMER_MODE_REL_PINNED);
+	init_irq_work(&sc->tell, deliver_tell);
+	ks_hrtimer_setup(&sc->tell_timer, deliver_tell_timeout, CLOCK_MONOTONIC,
+			 HRTIMER_MODE_REL_PINNED);
 }
 
 /* No probe may use sc any more. */
@@ -335,4 +395,8 @@ void ks_session_cpu_quiesce(struct ks_session_cpu *sc)
 {
 	irq_work_sync(&sc->kick);
 	hrtimer_cancel(&sc->timer);
+	irq_work_sync(&sc->tell);
+	hrtimer_cancel(&sc->tell_timer);
+	/* Nothing is left unsaid at the end. */
+	gaps_are_due(sc);
 }

@@ -6,6 +6,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "../context/context.h"
+#include "limits.h"
 #include "rules.h"
 #include "session.h"
 
@@ -22,8 +23,9 @@ u32 ks_filter_count(u32 bit)
 u32 ks_filter_closely(u32 sessions, u32 event)
 {
 	u32 left, bit, out = 0;
-	const struct ks_session *session;
 	const struct ks_rules *rules;
+	struct ks_session *session;
+	struct ks_limits *limits;
 
 	for (left = sessions; left; left &= left - 1) {
 		bit = left & -left;
@@ -35,6 +37,13 @@ u32 ks_filter_closely(u32 sessions, u32 event)
 		     !(ks_process_trees() & bit)) ||
 		    (rules && ks_rules_hold_back(rules, event)))
 			out |= ks_filter_count(bit);
+		if (out & bit)
+			continue;
+		limits = rcu_dereference_sched(session->limits);
+		if (limits && ks_limits_withhold(limits, event)) {
+			ks_deliver_drop(session, event, KSONDE_DROP_RATE_LIMIT);
+			out |= bit;
+		}
 	}
 	return out;
 }

@@ -11,6 +11,7 @@
 #include "../context/context.h"
 #include "../engine/hook.h"
 #include "device.h"
+#include "limits.h"
 #include "rules.h"
 #include "schema.h"
 #include "session.h"
@@ -194,6 +195,21 @@ static long ioctl_set_rules(struct ks_session *session, void __user *argument)
 	return 0;
 }
 
+static long ioctl_set_limits(struct ks_session *session, void __user *argument)
+{
+	struct ksonde_limits asked;
+	struct ks_limits *limits;
+	int err = ioctl_in(&asked, sizeof(asked), argument);
+
+	if (err)
+		return err;
+	limits = ks_limits_make(&asked);
+	if (IS_ERR(limits))
+		return PTR_ERR(limits);
+	ks_session_limits(session, limits);
+	return 0;
+}
+
 static long ioctl_rule_stats(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_rule_stats stats;
@@ -335,6 +351,7 @@ static long (* const ks_ioctls[])(struct ks_session *session, void __user *argum
 	[_IOC_NR(KSONDE_IOC_CPU_STATS)]		= ioctl_cpu_stats,
 	[_IOC_NR(KSONDE_IOC_SET_RULES)]		= ioctl_set_rules,
 	[_IOC_NR(KSONDE_IOC_RULE_STATS)]	= ioctl_rule_stats,
+	[_IOC_NR(KSONDE_IOC_SET_LIMITS)]	= ioctl_set_limits,
 };
 
 long ks_ioctl(struct file *file, unsigned int command, unsigned long argument)

@@ -15,6 +15,7 @@
 #include "../compat/rcupdate.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
+#include "limits.h"
 #include "record.h"
 #include "rules.h"
 #include "session.h"
@@ -145,6 +146,7 @@ void ks_session_destroy(struct ks_session *session)
 		ks_session_stop(session);
 	session_free_rings(session);
 	ks_session_rules(session, NULL);
+	ks_session_limits(session, NULL);
 	mutex_unlock(&session->lock);
 	session_give_place(session->bit);
 	mutex_destroy(&session->lock);
@@ -262,12 +264,14 @@ void ks_session_stop(struct ks_session *session)
 	wake_up_interruptible(&session->wait);
 }
 
-static void session_ask(struct ks_session *session, bool rules)
+static void session_ask(struct ks_session *session)
 {
 	u32 asked = session->filter.flags;
 
-	if (rules)
+	if (rcu_access_pointer(session->rules))
 		asked |= KS_FILTER_RULES;
+	if (rcu_access_pointer(session->limits))
+		asked |= KS_FILTER_LIMITS;
 	/* Paired with nothing: a probe that sees it late only filters late. */
 	WRITE_ONCE(session->asked, asked);
 }
@@ -280,9 +284,19 @@ void ks_session_filter(struct ks_session *session, const struct ksonde_filter *f
 	WRITE_ONCE(session->filter.skip_tgid, filter->skip_tgid);
 	session->filter.tree_tgid = filter->tree_tgid;
 	session->filter.flags = filter->flags;
-	session_ask(session, rcu_access_pointer(session->rules));
+	session_ask(session);
 	if (session->started)
 		ks_state_tell(session, KS_STATE_FILTER);
+}
+
+/* Rules or limits were exchanged: none judges by the old ones any more. */
+static void session_settle(struct ks_session *session)
+{
+	session_ask(session);
+	if (session->started) {
+		ks_synchronize_probes();
+		ks_state_tell(session, KS_STATE_FILTER);
+	}
 }
 
 void ks_session_rules(struct ks_session *session, struct ks_rules *rules)
@@ -295,11 +309,19 @@ void ks_session_rules(struct ks_session *session, struct ks_rules *rules)
 		return;
 	/* A probe that is told of rules finds some, old or new, or none any more. */
 	rcu_assign_pointer(session->rules, rules);
-	session_ask(session, rules);
-	if (session->started) {
-		/* None judges by the old ones any more. */
-		ks_synchronize_probes();
-		ks_state_tell(session, KS_STATE_FILTER);
-	}
+	session_settle(session);
 	ks_rules_free(old);
+}
+
+void ks_session_limits(struct ks_session *session, struct ks_limits *limits)
+{
+	struct ks_limits *old;
+
+	lockdep_assert_held(&session->lock);
+	old = rcu_dereference_protected(session->limits, lockdep_is_held(&session->lock));
+	if (!old && !limits)
+		return;
+	rcu_assign_pointer(session->limits, limits);
+	session_settle(session);
+	ks_limits_free(old);
 }

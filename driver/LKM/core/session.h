@@ -22,6 +22,7 @@
 /* The smallest ring that a session may ask for: holds the longest record. */
 #define KS_RING_MIN	(64ULL << 10)
 
+struct ks_limits;
 struct ks_record;
 struct ks_rules;
 struct ks_session;
@@ -46,7 +47,10 @@ struct ks_session_cpu {
 	unsigned int cpu;
 	bool kicked;		/* a wake-up is under way */
 	bool urgent;		/* likewise, because of the watermark */
+	/* By event: gaps to be told before the next record; withheld: in a second; due: at once. */
 	DECLARE_BITMAP(gaps_pending, KS_EVENTS);
+	DECLARE_BITMAP(withheld, KS_EVENTS);
+	DECLARE_BITMAP(withheld_due, KS_EVENTS);
 	u64 urgent_at;		/* where the reader was at the last of those */
 	local64_t seq;
 	local64_t filtered;
@@ -55,6 +59,8 @@ struct ks_session_cpu {
 	struct ks_gap gaps[KS_EVENTS][KSONDE_DROP_REASONS];
 	struct irq_work kick;
 	struct hrtimer timer;
+	struct irq_work tell;
+	struct hrtimer tell_timer;
 };
 
 struct ks_session {
@@ -63,8 +69,9 @@ struct ks_session {
 	u64 wanted;			/* a bit for each enum ks_event_index */
 	struct ksonde_ring_setup setup;
 	struct ksonde_filter filter;	/* skip_tgid is read by probes */
-	u32 asked;			/* by probes, first: filter.flags, KS_FILTER_RULES */
+	u32 asked;			/* by probes, first: filter.flags, KS_FILTER_* */
 	struct ks_rules __rcu *rules;
+	struct ks_limits __rcu *limits;
 	bool started;
 	bool has_rings;
 	bool mapped;			/* read through mappings */
@@ -77,6 +84,8 @@ struct ks_session {
 };
 
 #define KS_FILTER_RULES		0x80000000U	/* there are rules */
+#define KS_FILTER_LIMITS	0x40000000U	/* there are limits */
+#define KS_FILTER_CLOSELY	(KSONDE_FILTER_TREE | KS_FILTER_RULES | KS_FILTER_LIMITS)
 
 /* Started sessions by place; probes read it with preemption off. */
 extern struct ks_session __rcu *ks_sessions[KS_SESSIONS_MAX];
@@ -93,6 +102,8 @@ void ks_session_stop(struct ks_session *session);
 void ks_session_filter(struct ks_session *session, const struct ksonde_filter *filter);
 /* Takes rules, NULL for none, and frees those before; may sleep. */
 void ks_session_rules(struct ks_session *session, struct ks_rules *rules);
+/* The same for limits. */
+void ks_session_limits(struct ks_session *session, struct ks_limits *limits);
 
 /* deliver.c: from a record to the rings, and to the reader's attention. */
 void ks_deliver(const struct ks_record *record);
@@ -130,7 +141,7 @@ void ks_state_tell(struct ks_session *session, enum ks_state_change what);
 
 /* filter.c: counts what is held back from a session; gives its bit. */
 u32 ks_filter_count(u32 bit);
-/* Those of sessions, which follow trees or have rules, that hold event back; counted. */
+/* Those of sessions, which follow trees or have rules or limits, that hold event back; counted. */
 u32 ks_filter_closely(u32 sessions, u32 event);
 
 /* Of the sessions that want an event, those that want it of this task. */
@@ -150,7 +161,7 @@ static __always_inline u32 ks_filter(u32 sessions, u32 event)
 		if (asked & KSONDE_FILTER_SKIP_TGID &&
 		    unlikely(READ_ONCE(session->filter.skip_tgid) == (u32)current->tgid))
 			out |= ks_filter_count(bit);
-		else if (unlikely(asked & (KSONDE_FILTER_TREE | KS_FILTER_RULES)))
+		else if (unlikely(asked & KS_FILTER_CLOSELY))
 			closely |= bit;
 	}
 	if (unlikely(closely))

@@ -5,7 +5,7 @@
  * An open file of /dev/ksonde is a session.  A reader
  *
  *   1. asks INFO and SCHEMA (both work at any time),
- *   2. sets what it wants: SET_EVENTS, SET_FILTER, SET_RULES, SET_RING,
+ *   2. sets what it wants: SET_EVENTS, SET_FILTER, SET_RULES, SET_LIMITS, SET_RING,
  *   3. says START, which allocates one ring per possible CPU and arms probes,
  *   4. maps the rings (or calls read(2)), waits with poll(2),
  *   5. says STOP, or just closes the file.
@@ -52,7 +52,8 @@ struct ksonde_header {
 	__u32 hook;	/* index of the hook that recorded it (KSONDE_IOC_HOOK); ~0: none */
 	/*
 	 * Per CPU and session, from 0.  What was lost used its numbers up; a LOST
-	 * record has that of the record behind it.
+	 * record has that of the record behind it, and stands where the gap is (of
+	 * what was withheld: up to a second later).
 	 */
 	__u64 seq;
 	__u64 time;	/* CLOCK_BOOTTIME, ns */
@@ -105,6 +106,7 @@ struct ksonde_ancestor {
 #define KSONDE_IOC_CPU_STATS	_IO(KSONDE_IOC_MAGIC, 10)
 #define KSONDE_IOC_SET_RULES	_IO(KSONDE_IOC_MAGIC, 11)
 #define KSONDE_IOC_RULE_STATS	_IO(KSONDE_IOC_MAGIC, 12)
+#define KSONDE_IOC_SET_LIMITS	_IO(KSONDE_IOC_MAGIC, 13)
 
 /* INFO: what this driver is. */
 struct ksonde_info {
@@ -259,6 +261,42 @@ struct ksonde_rule_stats {
 	__u64 records;		/* held back; of an include rule: let through */
 };
 
+/*
+ * SET_LIMITS: how many records of an event a second, of all tasks of this
+ * session together and of each process (tgid) apart.  What is not used within
+ * a second is not saved up: so many at once, and from then on one as soon as
+ * its share of a second has passed.  A record that is beyond is withheld: it
+ * is counted as lost (KSONDE_DROP_RATE_LIMIT), and a LOST record tells, once a
+ * second for each event and CPU, how many they were and from when to when.
+ *
+ * A limit holds for this session only, for what its filter and rules let
+ * through.  The outcome of a connect is told when its call was.  The driver
+ * knows KSONDE_LIMIT_PROCESSES pairs of event and process at once; it forgets
+ * first those that have all of their share again.  Where that is not enough a
+ * process that is forgotten begins anew: more is recorded then, never less.
+ *
+ * The limits given replace all there were, count 0: with none.  Takes effect
+ * at once; when the call fails the old ones stay.
+ */
+#define KSONDE_LIMITS_MAX	64
+#define KSONDE_LIMIT_MAX	100000	/* records a second */
+#define KSONDE_LIMIT_PROCESSES	256
+
+struct ksonde_limit {
+	__u32 event;		/* each once; LOST and SESSION_STATE cannot be limited */
+	__u32 per_second;	/* records; 0: no limit */
+	__u32 per_process;	/* likewise, of each process; not both are 0 */
+	__u32 reserved;
+};
+
+struct ksonde_limits {
+	__u32 size;
+	__u32 count;		/* at most KSONDE_LIMITS_MAX, else E2BIG */
+	__u64 limits;		/* user address of the first */
+	__u32 limit_size;	/* sizeof(struct ksonde_limit) as the caller knows it */
+	__u32 reserved;
+};
+
 /* SET_RING.  EBUSY when started. */
 enum ksonde_ring_mode {
 	KSONDE_RING_LOSSLESS_COUNT = 0,		/* a full ring drops the new record and counts it */
@@ -279,20 +317,24 @@ enum ksonde_drop_reason {
 	KSONDE_DROP_NESTED = 1,		/* too many probes nested on one CPU */
 	KSONDE_DROP_OVERWRITTEN = 2,	/* flight recorder: made room for a newer one */
 	KSONDE_DROP_MISSED = 3,		/* no free instance (kretprobe), or place (outcome) */
-	KSONDE_DROP_REASONS = 4,
+	KSONDE_DROP_RATE_LIMIT = 4,	/* withheld: more than SET_LIMITS allows */
+	KSONDE_DROP_REASONS = 5,
 };
+
+/* Room for reasons in what follows; beyond KSONDE_DROP_REASONS all is 0. */
+#define KSONDE_DROP_PLACES	8
 
 /*
  * STATS: the session's sums since START, LOST records apart.
- * produced = delivered + dropped[FULL] + dropped[NESTED] + dropped[MISSED];
- * dropped[OVERWRITTEN] were delivered before.
+ * produced = delivered + all that was dropped, but for dropped[OVERWRITTEN],
+ * which were delivered before.
  */
 struct ksonde_stats {
 	__u32 size;
 	__u32 started;		/* 0, 1 */
 	__u64 produced;		/* records that passed the filters */
 	__u64 delivered;	/* of those, put into a ring */
-	__u64 dropped[KSONDE_DROP_REASONS];
+	__u64 dropped[KSONDE_DROP_PLACES];
 	__u64 filtered;		/* held back by the filters */
 	__u64 lost_records;	/* LOST records put into a ring, not counted in produced */
 	__u64 wakeups;		/* of the reader */
@@ -304,7 +346,7 @@ struct ksonde_event_stats {
 	__u32 event;
 	__u64 produced;
 	__u64 delivered;
-	__u64 dropped[KSONDE_DROP_REASONS];
+	__u64 dropped[KSONDE_DROP_PLACES];
 };
 
 /* CPU_STATS: one ring; cpu is the input.  ENOENT for a CPU that cannot be. */

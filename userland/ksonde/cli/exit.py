@@ -21,7 +21,7 @@ CODES: dict[str, str] = {
     "8": "damaged data: no record, no schema",
     "9": "no such process",
     "10": "load: the crash breaker keeps the module from being loaded",
-    "11": "a profile, or a rule, is wrong: the error says where",
+    "11": "a profile, a rule or a limit is wrong: the error says where",
     "20": "preflight: the kernel of the next boot will not have the module",
     "21": "preflight: another installed kernel will not have it",
     "22": "preflight: all kernels will have it, some hooks will be degraded or unavailable",

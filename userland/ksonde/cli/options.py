@@ -13,6 +13,7 @@ from ksonde.errors import KsondeError
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from ksonde.limits import Limit
     from ksonde.rules import Rule
 
 #: The events of the stream itself: they come without being asked for.
@@ -71,7 +72,7 @@ def split(names: Iterable[str]) -> list[str]:
 
 
 def chosen(names: Iterable[str], profile: Optional[str]) -> dict[str, Any]:
-    """The events and rules that a session is to be opened with; no events: the driver's default.
+    """The events, rules and limits that a session is to be opened with; no events: the driver's default.
 
     The events of --event, with those of --profile; `all` is every event that there is.
     """
@@ -79,6 +80,7 @@ def chosen(names: Iterable[str], profile: Optional[str]) -> dict[str, Any]:
     if not wanted and profile in (None, "default"):
         return {"events": None}
     rules: tuple[Rule, ...] = ()
+    limits: tuple[Limit, ...] = ()
     if "all" in wanted or profile is not None:
         from ksonde.device import Device
         from ksonde.profiles import read
@@ -89,12 +91,13 @@ def chosen(names: Iterable[str], profile: Optional[str]) -> dict[str, Any]:
             schema = device.schema()
         if known is not None:
             wanted += known.events(schema)
-            rules = known.rules(schema)
+            rules, limits = known.rules(schema), known.limits(schema)
         if "all" in wanted:
             wanted += schema.events
     wanted = [name for name in dict.fromkeys(wanted) if name != "all"]
     events = [name for name in wanted if name not in ALWAYS] or wanted
-    return {"events": events, "rules": rules} if rules else {"events": events}
+    more = {"rules": rules, "limits": limits}
+    return {"events": events, **{name: value for name, value in more.items() if value}}
 
 
 #: Options that several commands have.
@@ -113,7 +116,7 @@ ProfileOption = Annotated[
     typer.Option(
         "--profile",
         metavar="NAME",
-        help="Events and filters, by name or the path of a file; adds to --event. `ksonde profile list`.",
+        help="Events, filters and limits, by name or path of a file; adds to --event. `ksonde profile list`.",
         autocompletion=complete_profile,
     ),
 ]

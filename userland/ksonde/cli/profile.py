@@ -72,7 +72,7 @@ def _row(name: str, path: Optional[Path]) -> dict[str, Any]:
 
 @app.command(short_help="Show the events of a profile.")
 def show(name: Named, json: JsonOption = False) -> None:
-    """Show the events of a profile, from where it has them, and its filters; the module must be loaded."""
+    """Show events, from where a profile has them, filters and limits; the module must be loaded."""
     import ksonde
     from ksonde.profiles import read
     from ksonde.text import printable
@@ -81,7 +81,7 @@ def show(name: Named, json: JsonOption = False) -> None:
     with ksonde.Device() as device:
         schema = device.schema()
     events = profile.events(schema)
-    rules = profile.rules(schema)
+    rules, limits = profile.rules(schema), profile.limits(schema)
     if json:
         from dataclasses import asdict
         from json import dumps
@@ -89,11 +89,14 @@ def show(name: Named, json: JsonOption = False) -> None:
         chain = [{"name": one.name, "path": one.path and str(one.path)} for one in profile.chain()]
         shown = {"name": profile.name, "description": profile.description, "profiles": chain}
         filters = [asdict(rule) for rule in rules]
-        typer.echo(dumps({**shown, "events": events, "filters": filters}, indent=2))
+        limited = [asdict(limit) for limit in limits]
+        typer.echo(dumps({**shown, "events": events, "filters": filters, "limits": limited}, indent=2))
         return
     typer.echo(_shown(profile, events, schema))
     if rules:
         typer.echo("\nfilters:\n" + "\n".join(f"  {printable(str(rule))}" for rule in rules))
+    if limits:
+        typer.echo("\nlimits:\n" + "\n".join(f"  {limit}" for limit in limits))
 
 
 def _shown(profile: Profile, events: tuple[str, ...], schema: Schema) -> str:
@@ -135,7 +138,13 @@ def check(
             schema = device.schema()
     except KsondeError as error:
         typer.echo(f"{where}: well formed")
-        typer.echo(f"ksonde: its events and filters are not checked: {printable(str(error))}", err=True)
+        typer.echo(
+            f"ksonde: its events, filters and limits are not checked: {printable(str(error))}", err=True
+        )
         return
-    counts = plural(len(profile.events(schema)), "event"), plural(len(profile.rules(schema)), "filter")
+    counts = (
+        plural(len(profile.events(schema)), "event"),
+        plural(len(profile.rules(schema)), "filter"),
+        plural(len(profile.limits(schema)), "limit"),
+    )
     typer.echo(f"{where}: {', '.join(counts)}, no error")

@@ -156,4 +156,6 @@ def announce(session: Session) -> None:
         print(f"ksonde: watching {', '.join(session.events)}{own}; Ctrl-C ends", file=sys.stderr)
         for rule in session.rules:
             print(f"ksonde: filter: {printable(str(rule))}", file=sys.stderr)
+        for limit in session.limits:
+            print(f"ksonde: limit: {limit}", file=sys.stderr)
     sys.stderr.flush()
