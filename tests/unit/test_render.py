@@ -168,6 +168,21 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             "none on /m (tmpfs, NODEV, mode=7)",
         ),
         (record("mount", {"target": "/m", "flags": 1 << 18}), "/m (PRIVATE)"),
+        (
+            record(
+                "ptrace",
+                {"request": 5, "pid": 9, "target_tgid": 9, "target_exe": "/a b", "address": 16, "data": 1},
+            ),
+            "POKEDATA '/a b'[9] (address 0x10, data 0x1)",
+        ),
+        (
+            record("ptrace", {"request": 16, "pid": 8, "target_tgid": 7, "result": -1}),
+            "ATTACH ?[7] (thread 8) failed: EPERM (Operation not permitted)",
+        ),
+        (
+            record("ptrace", {"request": 0x4206, "pid": 8, "result": -3}),
+            "SEIZE no process 8 failed: ESRCH (No such process)",
+        ),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "ptrace": "33",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -110,6 +111,7 @@ class Renderer:
             "link": self._link,
             "chmod": self._chmod,
             "mount": self._mount,
+            "ptrace": self._ptrace,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -282,6 +284,28 @@ class Renderer:
         what = [text.quote(source), "on"] if source is not None else []
         shown = self._strong(get(record, "target"))
         return join([*what, shown, self._notes([self.paint("dim", note) for note in notes])])
+
+    def _target(self, record: Record, whose: str = "target") -> str:
+        """Another process, with its executable; "" when there was none."""
+        tgid, exe = get(record, f"{whose}_tgid"), get(record, f"{whose}_exe")
+        if tgid is None:
+            return ""
+        return self.paint("strong", f"{text.quote(exe) if exe is not None else '?'}[{tgid}]")
+
+    def _ptrace(self, record: Record) -> str:
+        request, result = get(record, "request"), get(record, "result")
+        pid, tgid = get(record, "pid"), get(record, "target_tgid")
+        notes = [f"{name} {get(record, name):#x}" for name in ("address", "data") if get(record, name)]
+        if tgid is not None and pid != tgid:
+            notes.insert(0, f"thread {pid}")
+        return join(
+            [
+                self.paint("alert", values.enum_name("ptrace_request", request)),
+                self._target(record) or f"no process {pid}",
+                self._notes([self.paint("dim", note) for note in notes]),
+                self._failed(result) if result else "",
+            ]
+        )
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

@@ -17,6 +17,7 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(execveat),
 	KS_SYSCALL_NUMBER(init_module),
 	KS_SYSCALL_NUMBER(finit_module),
+	KS_SYSCALL_NUMBER(ptrace),
 };
 
 struct sys_exit_entry {

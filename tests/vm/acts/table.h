@@ -104,3 +104,7 @@ STEP(ambient)
 STEP(finit)
 STEP(init)
 STEP(garbage)
+
+/* intrude.c */
+STEP(ptrace)
+STEP(stopped)

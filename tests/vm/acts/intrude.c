@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Steps that reach into other processes. */
+#include "act.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* What GETREGS leaves and SETREGS takes. */
+static char registers[4096];
+
+/* request:pid:address:data, ptrace(2); data "registers" is a buffer of our own */
+void step_ptrace(char *value)
+{
+	long request = take_number(&value), pid = take_number(&value);
+	unsigned long address = take_number(&value), data;
+
+	data = strcmp(value, "registers") ? strtoul(value, NULL, 0) : (unsigned long)registers;
+	say_begin("ptrace", result_of(syscall(SYS_ptrace, request, pid, address, data)));
+	say_unsigned("address", address);
+	say_unsigned("data", data);
+	say_end();
+}
+
+/* pid: until that one, which we trace, has stopped */
+void step_stopped(char *value)
+{
+	int status;
+
+	check(waitpid(atoi(value), &status, __WALL) > 0 && WIFSTOPPED(status), "stopped");
+}
