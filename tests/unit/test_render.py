@@ -183,6 +183,18 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("ptrace", {"request": 0x4206, "pid": 8, "result": -3}),
             "SEIZE no process 8 failed: ESRCH (No such process)",
         ),
+        (
+            record("process_vm", {"kind": 2, "pid": 9, "target_tgid": 9, "target_exe": "/a", "length": 300}),
+            "writes 300 B of memory of /a[9]",
+        ),
+        (
+            record("process_vm", {"kind": 1, "pid": 9, "result": -3}),
+            "reads memory of no process 9 failed: ESRCH (No such process)",
+        ),
+        (
+            record("process_vm", {"kind": 3, "pid": 9, "target_tgid": 7}),
+            "opens for writing memory of ?[7]",
+        ),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "process_vm": "33",
     "ptrace": "33",
     "lost": "1;97;41",
     "dim": "2",
@@ -112,6 +113,7 @@ class Renderer:
             "chmod": self._chmod,
             "mount": self._mount,
             "ptrace": self._ptrace,
+            "process_vm": self._process_vm,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -303,6 +305,18 @@ class Renderer:
                 self.paint("alert", values.enum_name("ptrace_request", request)),
                 self._target(record) or f"no process {pid}",
                 self._notes([self.paint("dim", note) for note in notes]),
+                self._failed(result) if result else "",
+            ]
+        )
+
+    def _process_vm(self, record: Record) -> str:
+        kind, length, result = get(record, "kind"), get(record, "length"), get(record, "result")
+        size = f"{text.size(length)} of " if length is not None else ""
+        what = {1: f"reads {size}", 2: f"writes {size}", 3: "opens for writing "}.get(kind or 0, "")
+        return join(
+            [
+                f"{self.paint('alert', f'{what}memory of')}",
+                self._target(record) or f"no process {get(record, 'pid')}",
                 self._failed(result) if result else "",
             ]
         )

@@ -129,6 +129,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         262: "mptcp",
     },
     "link_kind": {1: "hard", 2: "symbolic"},
+    "process_vm_kind": {1: "readv", 2: "writev", 3: "mem"},
     "ptrace_request": {
         4: "POKETEXT",
         5: "POKEDATA",

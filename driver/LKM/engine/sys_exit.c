@@ -18,6 +18,8 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(init_module),
 	KS_SYSCALL_NUMBER(finit_module),
 	KS_SYSCALL_NUMBER(ptrace),
+	KS_SYSCALL_NUMBER(process_vm_readv),
+	KS_SYSCALL_NUMBER(process_vm_writev),
 };
 
 struct sys_exit_entry {

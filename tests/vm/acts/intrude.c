@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -30,4 +31,29 @@ void step_stopped(char *value)
 	int status;
 
 	check(waitpid(atoi(value), &status, __WALL) > 0 && WIFSTOPPED(status), "stopped");
+}
+
+/* pid:address:length, process_vm_readv(2) or process_vm_writev(2), in two pieces */
+static void copy(const char *act, long call, char *value)
+{
+	long pid = take_number(&value);
+	unsigned long address = take_number(&value), length = take_number(&value);
+	struct iovec own = { registers, length };
+	struct iovec theirs[2] = {
+		{ (void *)address, length / 2 },
+		{ (void *)(address + length / 2), length - length / 2 },
+	};
+
+	say(act, result_of(syscall(call, pid, &own, 1, theirs, 2, 0)));
+}
+
+/* pid:address:length */
+void step_vmread(char *value)
+{
+	copy("vmread", SYS_process_vm_readv, value);
+}
+
+void step_vmwrite(char *value)
+{
+	copy("vmwrite", SYS_process_vm_writev, value);
 }

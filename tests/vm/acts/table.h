@@ -108,3 +108,5 @@ STEP(garbage)
 /* intrude.c */
 STEP(ptrace)
 STEP(stopped)
+STEP(vmread)
+STEP(vmwrite)
