@@ -195,6 +195,13 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("process_vm", {"kind": 3, "pid": 9, "target_tgid": 7}),
             "opens for writing memory of ?[7]",
         ),
+        (record("prctl", {"option": 15, "old_name": "a", "name": "b c"}), "SET_NAME a -> 'b c'"),
+        (
+            record("prctl", {"option": 15, "old_name": "a", "result": -14}),
+            "SET_NAME a -> '?' failed: EFAULT (Bad address)",
+        ),
+        (record("prctl", {"option": 4, "old_dumpable": 1, "argument2": 0}), "SET_DUMPABLE 1 -> 0"),
+        (record("prctl", {"option": 35, "argument2": 1, "argument3": 4096}), "SET_MM 0x1, 0x1000, 0x0, 0x0"),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "prctl": "33",
     "process_vm": "33",
     "ptrace": "33",
     "lost": "1;97;41",
@@ -114,6 +115,7 @@ class Renderer:
             "mount": self._mount,
             "ptrace": self._ptrace,
             "process_vm": self._process_vm,
+            "prctl": self._prctl,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -320,6 +322,19 @@ class Renderer:
                 self._failed(result) if result else "",
             ]
         )
+
+    def _prctl(self, record: Record) -> str:
+        option, result = get(record, "option"), get(record, "result")
+        old, name = get(record, "old_name"), get(record, "name")
+        given = [get(record, f"argument{number}") or 0 for number in (2, 3, 4, 5)]
+        if old is not None or name is not None:
+            change = f"{text.quote(old or '?')} -> {text.quote(name if name is not None else '?')}"
+        elif get(record, "old_dumpable") is not None:
+            change = f"{record.old_dumpable} -> {given[0]}"
+        else:
+            change = ", ".join(f"{value:#x}" for value in given)
+        word = self.paint("alert", values.enum_name("prctl_option", option))
+        return join([word, change, self._failed(result) if result else ""])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

@@ -129,6 +129,13 @@ _ENUMS: dict[str, dict[int, str]] = {
         262: "mptcp",
     },
     "link_kind": {1: "hard", 2: "symbolic"},
+    "prctl_option": {
+        4: "SET_DUMPABLE",
+        15: "SET_NAME",
+        22: "SET_SECCOMP",
+        35: "SET_MM",
+        0x59616D61: "SET_PTRACER",
+    },
     "process_vm_kind": {1: "readv", 2: "writev", 3: "mem"},
     "ptrace_request": {
         4: "POKETEXT",

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -56,4 +57,25 @@ void step_vmread(char *value)
 void step_vmwrite(char *value)
 {
 	copy("vmwrite", SYS_process_vm_writev, value);
+}
+
+/* option:2:3:4:5, prctl(2) of numbers */
+void step_prctl(char *value)
+{
+	long option = take_number(&value), two = take_number(&value), three = take_number(&value);
+	long four = take_number(&value), five = take_number(&value);
+
+	say("prctl", result_of(syscall(SYS_prctl, option, two, three, four, five)));
+}
+
+/* text: the name of the thread, by prctl(2) with arguments that it does not look at */
+void step_setname(char *value)
+{
+	char old[17] = "";
+
+	prctl(PR_GET_NAME, old);
+	say_begin("setname", result_of(syscall(SYS_prctl, PR_SET_NAME, value, 3, 4, 5)));
+	say_unsigned("address", (unsigned long)value);
+	say_string("old_name", old);
+	say_end();
 }
