@@ -202,6 +202,17 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (record("prctl", {"option": 4, "old_dumpable": 1, "argument2": 0}), "SET_DUMPABLE 1 -> 0"),
         (record("prctl", {"option": 35, "argument2": 1, "argument3": 4096}), "SET_MM 0x1, 0x1000, 0x0, 0x0"),
+        (
+            record(
+                "mprotect",
+                {"start": 4096, "length": 16, "protection": 5, "current_protection": 1, "path": "/a"},
+            ),
+            "READ -> READ,EXEC 0x1000+0x10 of /a",
+        ),
+        (
+            record("mprotect", {"start": 4096, "length": 16, "protection": 7, "owner_tgid": 8}),
+            "none -> READ,WRITE,EXEC 0x1000+0x10 (memory of ?[8])",
+        ),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "mprotect": "2",
     "prctl": "33",
     "process_vm": "33",
     "ptrace": "33",
@@ -116,6 +117,7 @@ class Renderer:
             "ptrace": self._ptrace,
             "process_vm": self._process_vm,
             "prctl": self._prctl,
+            "mprotect": self._mprotect,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -335,6 +337,25 @@ class Renderer:
             change = ", ".join(f"{value:#x}" for value in given)
         word = self.paint("alert", values.enum_name("prctl_option", option))
         return join([word, change, self._failed(result) if result else ""])
+
+    def _mprotect(self, record: Record) -> str:
+        start, length, path = get(record, "start"), get(record, "length"), get(record, "path")
+        new, old = (
+            ",".join(values.flag_names("protection", get(record, name))) or "none"
+            for name in ("protection", "current_protection")
+        )
+        where = f"{start:#x}+{length:#x}" if None not in (start, length) else ""
+        owner = get(record, "owner_tgid")
+        foreign = owner is not None and owner != get(record, "tgid")
+        notes = [f"memory of {self._target(record, 'owner')}"] if foreign else []
+        return join(
+            [
+                f"{old} -> {self.paint('alert', new)}",
+                self.paint("dim", where),
+                f"of {text.quote(path)}" if path is not None else "",
+                self._notes(notes),
+            ]
+        )
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

@@ -47,6 +47,7 @@ _BITS: dict[str, dict[int, str]] = {
     },
     "exe_flags": {1: "tmpfs", 2: "memfd", 4: "overlay-upper", 8: "deleted", 16: "overlay"},
     "elevation": {1: "set-user-ID", 2: "set-group-ID", 4: "file-capabilities"},
+    "protection": {1: "READ", 2: "WRITE", 4: "EXEC", 8: "SEM", 16: "BTI", 32: "MTE"},
     "rename_flags": {1: "NOREPLACE", 2: "EXCHANGE", 4: "WHITEOUT"},
     "mount_flags": {
         1: "RDONLY",

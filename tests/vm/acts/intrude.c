@@ -2,8 +2,11 @@
 /* Steps that reach into other processes. */
 #include "act.h"
 
+#include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -78,4 +81,59 @@ void step_setname(char *value)
 	say_unsigned("address", (unsigned long)value);
 	say_string("old_name", old);
 	say_end();
+}
+
+/* Makes four pages of a file, of nothing without one; asks for the inner two. */
+static void protect(const char *act, long protection, const char *path, bool twice)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	int flags = MAP_PRIVATE, fd = -1;
+	char *p;
+
+	if (*path) {
+		fd = open(path, O_RDONLY);
+		check(fd >= 0, path);
+	} else {
+		flags |= MAP_ANONYMOUS;
+	}
+	/* Room around it, so that nothing is merged with it. */
+	p = mmap(NULL, 6 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	check(p != MAP_FAILED, "mmap");
+	p = mmap(p + page, 4 * page, PROT_READ, flags | MAP_FIXED, fd, 0);
+	check(p != MAP_FAILED, "mmap");
+	say_begin(act, result_of(syscall(SYS_mprotect, p + page, 2 * page, protection)));
+	if (twice)
+		say_number("again", result_of(syscall(SYS_mprotect, p + page, 2 * page, protection)));
+	say_unsigned("mapping", (unsigned long)p);
+	say_unsigned("page", page);
+	say_end();
+}
+
+/* protection:path: asks for pages 1 and 2 of four that can be read, of a file or of nothing */
+void step_mprotect(char *value)
+{
+	long protection = take_number(&value);
+
+	protect("mprotect", protection, value, false);
+}
+
+/* The same, asked for twice. */
+void step_mprotect2(char *value)
+{
+	long protection = take_number(&value);
+
+	protect("mprotect2", protection, value, true);
+}
+
+/* protection: the same in a child that shares our memory, then our facts */
+void step_borrowed(char *value)
+{
+	pid_t child = vfork();
+
+	if (!child) {
+		protect("mprotect", atoi(value), "", false);
+		_exit(0);
+	}
+	check(child > 0 && waitpid(child, NULL, 0) == child, "vfork");
+	say("borrowed", 0);
 }
