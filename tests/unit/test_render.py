@@ -213,6 +213,14 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("mprotect", {"start": 4096, "length": 16, "protection": 7, "owner_tgid": 8}),
             "none -> READ,WRITE,EXEC 0x1000+0x10 (memory of ?[8])",
         ),
+        (
+            record("nanosleep", {"clock": 1, "seconds": 1, "nanoseconds": 20, "absolute": 0}),
+            "sleeps for 1.000000020 s (MONOTONIC)",
+        ),
+        (
+            record("nanosleep", {"clock": 0, "seconds": 5, "nanoseconds": 0, "absolute": 1}),
+            "sleeps until 5.000000000 s (REALTIME)",
+        ),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "nanosleep": "2",
     "mprotect": "2",
     "prctl": "33",
     "process_vm": "33",
@@ -118,6 +119,7 @@ class Renderer:
             "process_vm": self._process_vm,
             "prctl": self._prctl,
             "mprotect": self._mprotect,
+            "nanosleep": self._nanosleep,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -356,6 +358,12 @@ class Renderer:
                 self._notes(notes),
             ]
         )
+
+    def _nanosleep(self, record: Record) -> str:
+        word = "until" if get(record, "absolute") else "for"
+        time = f"{get(record, 'seconds') or 0}.{get(record, 'nanoseconds') or 0:09d} s"
+        clock = self._notes([self.paint("dim", values.enum_name("clock", get(record, "clock")))])
+        return join(["sleeps", word, time, clock])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

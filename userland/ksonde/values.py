@@ -130,6 +130,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         262: "mptcp",
     },
     "link_kind": {1: "hard", 2: "symbolic"},
+    "clock": {0: "REALTIME", 1: "MONOTONIC", 7: "BOOTTIME", 11: "TAI"},
     "prctl_option": {
         4: "SET_DUMPABLE",
         15: "SET_NAME",

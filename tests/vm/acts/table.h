@@ -45,6 +45,9 @@ STEP(crash)
 STEP(memory)
 STEP(lastthread)
 STEP(sleep)
+STEP(nanosleep)
+STEP(clocksleep)
+STEP(clocksleep64)
 
 /* net.c */
 STEP(tcp)
