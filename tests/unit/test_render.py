@@ -195,6 +195,59 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             "none on /m (tmpfs, NODEV, mode=7)",
         ),
         (record("mount", {"target": "/m", "flags": 1 << 18}), "/m (PRIVATE)"),
+        (
+            record(
+                "ptrace",
+                {"request": 5, "pid": 9, "target_tgid": 9, "target_exe": "/a b", "address": 16, "data": 1},
+            ),
+            "POKEDATA '/a b'[9] (address 0x10, data 0x1)",
+        ),
+        (
+            record("ptrace", {"request": 16, "pid": 8, "target_tgid": 7, "result": -1}),
+            "ATTACH ?[7] (thread 8) failed: EPERM (Operation not permitted)",
+        ),
+        (
+            record("ptrace", {"request": 0x4206, "pid": 8, "result": -3}),
+            "SEIZE no process 8 failed: ESRCH (No such process)",
+        ),
+        (
+            record("process_vm", {"kind": 2, "pid": 9, "target_tgid": 9, "target_exe": "/a", "length": 300}),
+            "writes 300 B of memory of /a[9]",
+        ),
+        (
+            record("process_vm", {"kind": 1, "pid": 9, "result": -3}),
+            "reads memory of no process 9 failed: ESRCH (No such process)",
+        ),
+        (
+            record("process_vm", {"kind": 3, "pid": 9, "target_tgid": 7}),
+            "opens for writing memory of ?[7]",
+        ),
+        (record("prctl", {"option": 15, "old_name": "a", "name": "b c"}), "SET_NAME a -> 'b c'"),
+        (
+            record("prctl", {"option": 15, "old_name": "a", "result": -14}),
+            "SET_NAME a -> '?' failed: EFAULT (Bad address)",
+        ),
+        (record("prctl", {"option": 4, "old_dumpable": 1, "argument2": 0}), "SET_DUMPABLE 1 -> 0"),
+        (record("prctl", {"option": 35, "argument2": 1, "argument3": 4096}), "SET_MM 0x1, 0x1000, 0x0, 0x0"),
+        (
+            record(
+                "mprotect",
+                {"start": 4096, "length": 16, "protection": 5, "current_protection": 1, "path": "/a"},
+            ),
+            "READ -> READ,EXEC 0x1000+0x10 of /a",
+        ),
+        (
+            record("mprotect", {"start": 4096, "length": 16, "protection": 7, "owner_tgid": 8}),
+            "none -> READ,WRITE,EXEC 0x1000+0x10 (memory of ?[8])",
+        ),
+        (
+            record("nanosleep", {"clock": 1, "seconds": 1, "nanoseconds": 20, "absolute": 0}),
+            "sleeps for 1.000000020 s (MONOTONIC)",
+        ),
+        (
+            record("nanosleep", {"clock": 0, "seconds": 5, "nanoseconds": 0, "absolute": 1}),
+            "sleeps until 5.000000000 s (REALTIME)",
+        ),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -39,6 +39,11 @@ _CODES = {
     "setsid": "2",
     "capset": "33",
     "memfd_create": "34",
+    "nanosleep": "2",
+    "mprotect": "2",
+    "prctl": "33",
+    "process_vm": "33",
+    "ptrace": "33",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -122,6 +127,11 @@ class Renderer:
             "setsid": self._setsid,
             "capset": self._capset,
             "memfd_create": self._memfd_create,
+            "ptrace": self._ptrace,
+            "process_vm": self._process_vm,
+            "prctl": self._prctl,
+            "mprotect": self._mprotect,
+            "nanosleep": self._nanosleep,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -306,6 +316,78 @@ class Renderer:
         what = [text.quote(source), "on"] if source is not None else []
         shown = self._strong(get(record, "target"))
         return join([*what, shown, self._notes([self.paint("dim", note) for note in notes])])
+
+    def _target(self, record: Record, whose: str = "target") -> str:
+        """Another process, with its executable; "" when there was none."""
+        tgid, exe = get(record, f"{whose}_tgid"), get(record, f"{whose}_exe")
+        if tgid is None:
+            return ""
+        return self.paint("strong", f"{text.quote(exe) if exe is not None else '?'}[{tgid}]")
+
+    def _ptrace(self, record: Record) -> str:
+        request, result = get(record, "request"), get(record, "result")
+        pid, tgid = get(record, "pid"), get(record, "target_tgid")
+        notes = [f"{name} {get(record, name):#x}" for name in ("address", "data") if get(record, name)]
+        if tgid is not None and pid != tgid:
+            notes.insert(0, f"thread {pid}")
+        return join(
+            [
+                self.paint("alert", values.enum_name("ptrace_request", request)),
+                self._target(record) or f"no process {pid}",
+                self._notes([self.paint("dim", note) for note in notes]),
+                self._failed(result) if result else "",
+            ]
+        )
+
+    def _process_vm(self, record: Record) -> str:
+        kind, length, result = get(record, "kind"), get(record, "length"), get(record, "result")
+        size = f"{text.size(length)} of " if length is not None else ""
+        what = {1: f"reads {size}", 2: f"writes {size}", 3: "opens for writing "}.get(kind or 0, "")
+        return join(
+            [
+                f"{self.paint('alert', f'{what}memory of')}",
+                self._target(record) or f"no process {get(record, 'pid')}",
+                self._failed(result) if result else "",
+            ]
+        )
+
+    def _prctl(self, record: Record) -> str:
+        option, result = get(record, "option"), get(record, "result")
+        old, name = get(record, "old_name"), get(record, "name")
+        given = [get(record, f"argument{number}") or 0 for number in (2, 3, 4, 5)]
+        if old is not None or name is not None:
+            change = f"{text.quote(old or '?')} -> {text.quote(name if name is not None else '?')}"
+        elif get(record, "old_dumpable") is not None:
+            change = f"{record.old_dumpable} -> {given[0]}"
+        else:
+            change = ", ".join(f"{value:#x}" for value in given)
+        word = self.paint("alert", values.enum_name("prctl_option", option))
+        return join([word, change, self._failed(result) if result else ""])
+
+    def _mprotect(self, record: Record) -> str:
+        start, length, path = get(record, "start"), get(record, "length"), get(record, "path")
+        new, old = (
+            ",".join(values.flag_names("protection", get(record, name))) or "none"
+            for name in ("protection", "current_protection")
+        )
+        where = f"{start:#x}+{length:#x}" if None not in (start, length) else ""
+        owner = get(record, "owner_tgid")
+        foreign = owner is not None and owner != get(record, "tgid")
+        notes = [f"memory of {self._target(record, 'owner')}"] if foreign else []
+        return join(
+            [
+                f"{old} -> {self.paint('alert', new)}",
+                self.paint("dim", where),
+                f"of {text.quote(path)}" if path is not None else "",
+                self._notes(notes),
+            ]
+        )
+
+    def _nanosleep(self, record: Record) -> str:
+        word = "until" if get(record, "absolute") else "for"
+        time = f"{get(record, 'seconds') or 0}.{get(record, 'nanoseconds') or 0:09d} s"
+        clock = self._notes([self.paint("dim", values.enum_name("clock", get(record, "clock")))])
+        return join(["sleeps", word, time, clock])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

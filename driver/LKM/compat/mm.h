@@ -11,6 +11,7 @@
 #define KS_COMPAT_MM_H
 
 #include <linux/mm.h>
+#include <linux/rcupdate.h>
 #include <linux/version.h>
 
 #ifdef KS_HAVE_VM_FLAGS_SET
@@ -31,5 +32,15 @@
 #if LINUX_VERSION_CODE < KERNEL_VERSION(4, 18, 0)
 #define kvcalloc(count, size, flags)	kvmalloc_array(count, size, (flags) | __GFP_ZERO)
 #endif
+
+/* The task that the memory was made for.  Under rcu_read_lock(). */
+static inline const struct task_struct *ks_mm_owner(const struct mm_struct *mm)
+{
+#ifdef CONFIG_MEMCG
+	return rcu_dereference(mm->owner);
+#else
+	return NULL;
+#endif
+}
 
 #endif /* KS_COMPAT_MM_H */

@@ -20,6 +20,10 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(setsid),
 	KS_SYSCALL_NUMBER(capset),
 	KS_SYSCALL_NUMBER(memfd_create),
+	KS_SYSCALL_NUMBER(ptrace),
+	KS_SYSCALL_NUMBER(process_vm_readv),
+	KS_SYSCALL_NUMBER(process_vm_writev),
+	KS_SYSCALL_NUMBER(prctl),
 };
 
 struct sys_exit_entry {

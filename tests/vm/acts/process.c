@@ -242,3 +242,40 @@ void step_newsession(char *value)
 	(void)value;
 	say("newsession", result_of(syscall(SYS_setsid)));
 }
+
+/* seconds:nanoseconds, nanosleep(2) */
+void step_nanosleep(char *value)
+{
+	long time[2];
+
+	time[0] = take_number(&value);
+	time[1] = take_number(&value);
+	say("nanosleep", result_of(syscall(SYS_nanosleep, time, NULL)));
+}
+
+/* clock:flags:seconds:nanoseconds, clock_nanosleep(2), of 32-bit programs the old one */
+void step_clocksleep(char *value)
+{
+	long clock = take_number(&value), flags = take_number(&value);
+	long time[2];
+
+	time[0] = take_number(&value);
+	time[1] = take_number(&value);
+	say("clocksleep", result_of(syscall(SYS_clock_nanosleep, clock, flags, time, NULL)));
+}
+
+/* The same, of 32-bit programs the new one. */
+void step_clocksleep64(char *value)
+{
+#ifdef SYS_clock_nanosleep_time64
+	const long call = SYS_clock_nanosleep_time64;
+#else
+	const long call = SYS_clock_nanosleep;
+#endif
+	long clock = take_number(&value), flags = take_number(&value);
+	int64_t time[2];
+
+	time[0] = take_number(&value);
+	time[1] = take_number(&value);
+	say("clocksleep64", result_of(syscall(call, clock, flags, time, NULL)));
+}

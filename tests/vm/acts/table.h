@@ -46,6 +46,9 @@ STEP(memory)
 STEP(lastthread)
 STEP(sleep)
 STEP(newsession)
+STEP(nanosleep)
+STEP(clocksleep)
+STEP(clocksleep64)
 
 /* net.c */
 STEP(tcp)
@@ -109,3 +112,13 @@ STEP(garbage)
 /* memory.c */
 STEP(makememfd)
 STEP(badmemfd)
+/* intrude.c */
+STEP(ptrace)
+STEP(stopped)
+STEP(vmread)
+STEP(vmwrite)
+STEP(prctl)
+STEP(setname)
+STEP(mprotect)
+STEP(mprotect2)
+STEP(borrowed)
