@@ -106,6 +106,12 @@ STEP(finit)
 STEP(init)
 STEP(garbage)
 
+/* signal.c */
+STEP(sendkill)
+STEP(sendtkill)
+STEP(sendtgkill)
+STEP(sendpidfd)
+
 /* memory.c */
 STEP(makememfd)
 STEP(badmemfd)
