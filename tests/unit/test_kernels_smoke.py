@@ -179,3 +179,121 @@ def test_where_no_result_can_be_seen_it_is_absent() -> None:
     assert _checker(log, "_connects").wrong == {}
     log = _log(_hook(0, "connect", 42, state=2, mechanism=3))
     assert _checker(log, "_connects").wrong
+
+
+#: What other records have than a result of 0.
+NOTHING: dict[str, dict[str, int]] = {
+    "open": {"flags": 0, "mode": 0, "resolve": 0, "result": 0},
+    "rename": {"flags": 0},
+    "link": {},
+    "mount": {},
+}
+
+
+def _acted(act: dict[str, Any], *records: tuple[str, dict[str, Any]], more: str = "") -> str:
+    done = [
+        build_record(event, {**NOTHING.get(event, {"result": 0}), **data}, INIT) for event, data in records
+    ]
+    return _log(*(_blob("record", record) for record in done), more, acts={**ACTS, **act})
+
+
+FILES = {name: {"tgid": 1, "errno": 0} for name in ("chmod", "rename", "link", "symlink", "mount")}
+FILES["open"] = {"tgid": 1, "errno": 2, "cloexec": 0o2000000}
+#: A test, the act that it looks at, and records that tell of it.
+MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
+    "_files": (
+        FILES,
+        [
+            ("open", {"filename": "/tmp/plain", "path": "/tmp/plain", "flags": 0o2000000}),
+            ("open", {"filename": "/tmp/missing", "result": -2}),
+            ("chmod", {"path": "/tmp/plain", "old_mode": 0o100644, "mode": 0o4755}),
+        ],
+    ),
+    "_renamed": (
+        FILES,
+        [
+            (
+                "rename",
+                {
+                    "old_path": b'/tmp/made\n\x1e\x17 "\xff',
+                    "new_path": b'/tmp/other\n\x1e\x17 "\xff',
+                    "fs_id": "tmpfs",
+                },
+            ),
+            ("link", {"path": "/tmp/hard", "kind": 1, "target": "/tmp/plain", "fs_id": "tmpfs"}),
+            ("link", {"path": "/tmp/soft", "kind": 2, "target": "plain", "fs_id": "tmpfs"}),
+        ],
+    ),
+    "_mount": (
+        FILES,
+        [
+            (
+                "mount",
+                {
+                    "target": "/tmp/mounted",
+                    "source": "src",
+                    "type": "tmpfs",
+                    "flags": 2,
+                    "options": "size=64k",
+                },
+            )
+        ],
+    ),
+    "_memfd": (
+        {"memfd": {"tgid": 1, "result": 5}},
+        [("memfd_create", {"name": b"a\n\x1e\x17\xff", "memfd_flags": 1, "result": 5})],
+    ),
+    "_signals": (
+        {"signals": {"tgid": 1, "child": 9, "errno": 0}},
+        [
+            ("kill", {"target_tgid": 9, "pid": 9, "pidfd": None, "signal": 15}),
+            ("tkill", {"target_tgid": 9, "thread": 9, "signal": 0}),
+            ("tgkill", {"target_tgid": 9, "pid": 9, "thread": 9, "signal": 0}),
+        ],
+    ),
+    "_capset": (
+        {"capset": {"tgid": 1, "status": 0, "old": 3, "new": 2}},
+        [("capset", {"old_cap_effective": 3, "new_cap_effective": 2})],
+    ),
+}
+
+
+@pytest.mark.parametrize("test", MORE)
+def test_acts_on_files_and_processes(test: str) -> None:
+    act, records = MORE[test]
+    assert _checker(_acted(act, *records), test).wrong == {}
+    assert _checker(_acted(act, *records[1:]), test).wrong
+
+
+def test_a_new_session() -> None:
+    leader = {**INIT, "tgid": 9, "pgid": 9, "sid": 9}
+    record = _blob("record", build_record("setsid", {"result": 9}, leader))
+    acts = {**ACTS, "setsid": {"tgid": 9, "status": 0}}
+    assert _checker(_log(record, acts=acts), "_session").wrong == {}
+    acts = {**ACTS, "setsid": {"tgid": 9, "status": 256}}
+    assert "refused" in _checker(_log(record, acts=acts), "_session").wrong["setsid"][0]
+
+
+def test_what_a_kernel_answers_that_should_not() -> None:
+    act = {**MORE["_memfd"][0], "memfd": {"tgid": 1, "result": -38}}
+    record = ("memfd_create", {"name": b"a\n\x1e\x17\xff", "memfd_flags": 1, "result": -38})
+    assert _checker(_acted(act, record), "_memfd").wrong == {
+        "memfd_create": ["memfd: the kernel answered -38"]
+    }
+    act = {**FILES, "open": {"tgid": 1, "errno": 13, "cloexec": 1}}
+    records = [
+        ("open", {"filename": "/tmp/plain", "path": "/tmp/plain", "flags": 0}),
+        ("open", {"filename": "/tmp/missing", "result": -13}),
+        ("chmod", {"path": "/tmp/plain", "old_mode": 0o100644, "mode": 0o4755}),
+    ]
+    assert _checker(_acted(act, *records), "_files").wrong["open"] == [
+        "open: flags_ is 0o0", "open: the kernel answered 13"
+    ]  # fmt: skip
+
+
+def test_what_a_return_alone_does_not_tell() -> None:
+    act, _ = MORE["_capset"]
+    record = ("capset", {"old_cap_effective": None, "new_cap_effective": 2})
+    hook = _hook(0, "capset", 807, state=2, mechanism=6)
+    assert _checker(_acted(act, record, more=hook), "_capset").wrong == {}
+    assert _checker(_acted(act, record), "_capset").wrong

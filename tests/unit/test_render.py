@@ -303,6 +303,20 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             ),
             "euid 400000000->root; capabilities +all (permitted, effective); capabilities +net_raw (ambient)",
         ),
+        (record("kill", {"target_tgid": 77, "pid": 7, "signal": 9}), "SIGKILL to 77"),
+        (
+            record("kill", {"pidfd": 5, "signal": 15, "result": -3}),
+            "SIGTERM to pidfd 5 failed: ESRCH (No such process)",
+        ),
+        (record("kill", {"pid": 0, "signal": 0}), "signal 0 to the own group"),
+        (record("kill", {"pid": -1, "signal": 9}), "SIGKILL to all"),
+        (record("kill", {"pid": -50, "signal": 1}), "SIGHUP to group 50"),
+        (record("tkill", {"target_tgid": 77, "thread": 78, "signal": 10}), "SIGUSR1 to 77 thread 78"),
+        (record("tkill", {"target_tgid": 77, "thread": 77, "signal": 99}), "signal 99 to 77"),
+        (
+            record("tgkill", {"pid": 7, "thread": 8, "signal": 9, "result": -3}),
+            "SIGKILL to 7 thread 8 failed: ESRCH (No such process)",
+        ),
         (record("setsid", {"result": 4711}), "new session 4711"),
         (record("setsid", {"result": -1}), "failed: EPERM (Operation not permitted)"),
         (

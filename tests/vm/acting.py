@@ -27,6 +27,9 @@ TRUNCATED, COMPAT, REREAD, KTHREAD, UNCACHED, IRQ = (1 << bit for bit in range(6
 UNSET = 0xFFFFFFFF
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 CGROUPS = Path("/sys/fs/cgroup")
+#: Above every pid_max.
+NOBODY = 1 << 23
+NO_TARGET = {"target_tgid": None, "target_start_time": None}
 #: Whatever a forger of text records would like in a name.
 NASTY = "a\nb\"c'd\\e\x1ef\x17g\udcff\udcc3h\u00e9 i"
 
@@ -359,6 +362,11 @@ def stat_of(pid: int) -> tuple[str, list[str]]:
     text = Path(f"/proc/{pid}/stat").read_bytes().decode("utf-8", "surrogateescape")
     head, _, tail = text.rpartition(")")
     return head.split("(", 1)[1], tail.split()
+
+
+def target_of(pid: int) -> dict[str, Any]:
+    """A process as records have it that are about it."""
+    return {"target_tgid": pid, "target_start_time": Ticks(int(stat_of(pid)[1][19]))}
 
 
 def ancestors_from(pid: int) -> list[dict[str, Any]]:

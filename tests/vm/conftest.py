@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,6 +119,25 @@ def full() -> Iterator[socket.socket]:
         server.listen(0)
         first.connect(("127.0.0.1", server.getsockname()[1]))
         yield server
+
+
+@pytest.fixture
+def victim() -> Iterator[int]:
+    """A process that does nothing."""
+    with subprocess.Popen(["sleep", "1000"]) as process:
+        yield process.pid
+        process.kill()
+
+
+@pytest.fixture
+def thread() -> Iterator[int]:
+    """A thread of this process that is not its first."""
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    thread.start()
+    yield thread.native_id or 0
+    end.set()
+    thread.join()
 
 
 @pytest.fixture

@@ -36,6 +36,9 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "kill": "33",
+    "tkill": "33",
+    "tgkill": "33",
     "setsid": "2",
     "capset": "33",
     "memfd_create": "34",
@@ -124,6 +127,9 @@ class Renderer:
             "link": self._link,
             "chmod": self._chmod,
             "mount": self._mount,
+            "kill": self._kill,
+            "tkill": self._kill,
+            "tgkill": self._kill,
             "setsid": self._setsid,
             "capset": self._capset,
             "memfd_create": self._memfd_create,
@@ -494,6 +500,20 @@ class Renderer:
                 self.paint("alert", f"new {', '.join(new)} namespace" if new else ""),
             ]
         )
+
+    def _kill(self, record: Record) -> str:
+        pid, pidfd, thread = get(record, "pid"), get(record, "pidfd"), get(record, "thread")
+        target, result = get(record, "target_tgid"), get(record, "result")
+        if pid is not None and pid <= 0 and thread is None:
+            to = {0: "to the own group", -1: "to all"}.get(pid, f"to group {-pid}")
+        else:
+            asked = next((one for one in (pid, thread) if one is not None), f"pidfd {pidfd}")
+            to = f"to {asked if target is None else target}"
+            if thread is not None and thread != target:
+                to = join([to, f"thread {thread}"])
+        number = get(record, "signal")
+        name = values.signal_name(number) if number else "signal 0"
+        return join([self.paint("strong", name), to, self._failed(result) if result else ""])
 
     def _setsid(self, record: Record) -> str:
         result = get(record, "result") or 0

@@ -7,6 +7,7 @@
  * implement syscall wrappers"): before, without a prefix.
  * v5.1, b35f549df1d7 ("syscalls: Remove start and number from
  * syscall_get_arguments() args").
+ * v5.1, 3eb39f47934f ("signal: add pidfd_send_signal() syscall").
  */
 #ifndef KS_COMPAT_SYSCALL_H
 #define KS_COMPAT_SYSCALL_H
@@ -52,6 +53,11 @@ struct ks_syscall_number {
 #define KS_SYSCALL_NUMBER(name)		{ #name, __NR_##name, -1 }
 /* Architectures that came later have only what replaced it. */
 #define KS_SYSCALL_NUMBER_OLD(name)	{ #name, -1, -1 }
+#endif
+
+#ifndef __NR_pidfd_send_signal
+#define __NR_pidfd_send_signal		(-1)
+#define __NR_ia32_pidfd_send_signal	(-1)
 #endif
 
 /*

@@ -109,6 +109,12 @@ STEP(finit)
 STEP(init)
 STEP(garbage)
 
+/* signal.c */
+STEP(sendkill)
+STEP(sendtkill)
+STEP(sendtgkill)
+STEP(sendpidfd)
+
 /* memory.c */
 STEP(makememfd)
 STEP(badmemfd)

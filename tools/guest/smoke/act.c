@@ -267,4 +267,5 @@ void acts_all(void)
 	act_modules();
 	act_cred();
 	act_compat();
+	acts_more();
 }

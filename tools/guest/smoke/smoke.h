@@ -28,6 +28,8 @@ uint64_t now_ns(void);
 /* act.c: what is done; every act says what its record must tell. */
 void acts_prepare(void);
 void acts_all(void);
+/* more.c: those that nothing else builds upon. */
+void acts_more(void);
 /* What the copies of this program do when they are executed. */
 int acted(int argc, char **argv);
 /* So many processes that end at once. */

@@ -16,6 +16,7 @@ from ksonde.errors import KsondeError
 
 _LINE = re.compile(r"ksonde-smoke: (.*)$", re.MULTILINE)
 _ODD = b'/tmp/made\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
+_OTHER = b'/tmp/other\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
 _CONTEXT = "context"
 _REFUSED, _NO_EXEC, _EACCES, _ENOENT = -111, -8, -13, -2
 
@@ -108,7 +109,8 @@ class Checker:
             return
         checks = [
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
-            self._modules, self._cred, self._compat, self._lost, self._state,
+            self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
+            self._signals, self._session, self._capset, self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -145,9 +147,19 @@ class Checker:
             if got != value:
                 self._fail(record.event, f"{what}: {name} is {got!r}, not {value!r}")
 
+    def _is_by(self, name: str, *mechanisms: str) -> bool:
+        return any(hook["name"] == name and hook["mechanism"] in mechanisms for hook in self.hooks)
+
     def _entry_only(self, name: str) -> bool:
         """Whether a hook's mechanism cannot see a result: the cell says degraded, the result is absent."""
-        return any(hook["name"] == name and hook["mechanism"] in ("ftrace", "kprobe") for hook in self.hooks)
+        return self._is_by(name, "ftrace", "kprobe")
+
+    def _done(self, act: str, event: str) -> int:
+        """Return the process of an act, which must not have failed."""
+        facts = self.said.acts[act]
+        if facts.get("errno") or facts.get("status"):
+            self._fail(event, f"{act}: the kernel refused it: {facts}")
+        return int(facts["tgid"])
 
     def _context(self) -> None:
         facts = self.said.acts["self"]
@@ -167,6 +179,7 @@ class Checker:
         if record is not None and [item.tgid for item in record.ancestors] != [me]:
             self._fail("execve", f"exec: ancestors are {record.ancestors!r}")
         self._same(self._find("exit", "exit", tgid=child), "exit", code=7, signal=None, exe="/tmp/acted")
+        self._same(self._find("exit_group", "exit", tgid=child), "exit", code=7, exe="/tmp/acted")
 
     def _exec_refused(self) -> None:
         facts = self.said.acts["exec_refused"]
@@ -236,6 +249,59 @@ class Checker:
         self._same(record, "32-bit connect", remote_port=4244, result=_REFUSED, compat=True)
         record = self._find("execve", "32-bit refused exec", tgid=facts["tgid"], result=_EACCES)
         self._same(record, "32-bit refused exec", argv=("plain", "two"), filename="/tmp/plain", compat=True)
+
+    def _files(self) -> None:
+        facts = self.said.acts["open"]
+        blind = self._entry_only("open")
+        for path, result in (("/tmp/plain", 0), ("/tmp/missing", -facts["errno"])):
+            record = self._find("open", "open", filename=path, tgid=facts["tgid"])
+            known = {"path": None if blind or result else path, "result": None if blind else result}
+            self._same(record, "open", mode=0, resolve=0, **known)
+            if record is not None and bool((record.flags_ or 0) & facts["cloexec"]) == bool(result):
+                self._fail("open", f"open: flags_ is {record.flags_:#o}")
+        if facts["errno"] != -_ENOENT:
+            self._fail("open", f"open: the kernel answered {facts['errno']}")
+        record = self._find("chmod", "chmod", tgid=self._done("chmod", "chmod"), path="/tmp/plain")
+        result = None if self._entry_only("chmod") else 0
+        self._same(record, "chmod", old_mode=0o100644, mode=0o4755, result=result)
+
+    def _renamed(self) -> None:
+        record = self._find("rename", "rename", tgid=self._done("rename", "rename"), old_path=_ODD)
+        self._same(record, "rename", new_path=_OTHER, flags_=0, fs_id="tmpfs")
+        record = self._find("link", "link", tgid=self._done("link", "link"), path="/tmp/hard")
+        self._same(record, "link", kind=1, target="/tmp/plain", fs_id="tmpfs")
+        record = self._find("link", "symlink", tgid=self._done("symlink", "link"), path="/tmp/soft")
+        self._same(record, "symlink", kind=2, target="plain", fs_id="tmpfs")
+
+    def _mount(self) -> None:
+        record = self._find("mount", "mount", tgid=self._done("mount", "mount"), target="/tmp/mounted")
+        self._same(record, "mount", source="src", type="tmpfs", flags_=2, options="size=64k")
+
+    def _memfd(self) -> None:
+        facts = self.said.acts["memfd"]
+        name = b"a\n\x1e\x17\xff".decode(errors="surrogateescape")
+        record = self._find("memfd_create", "memfd", tgid=facts["tgid"])
+        self._same(record, "memfd", name=name, memfd_flags=1, result=facts["result"])
+        if facts["result"] < 0:
+            self._fail("memfd_create", f"memfd: the kernel answered {facts['result']}")
+
+    def _signals(self) -> None:
+        me, child = self._done("signals", "kill"), self.said.acts["signals"]["child"]
+        for event, number in (("kill", 15), ("tkill", 0), ("tgkill", 0)):
+            asked = {"kill": {"pid": child, "pidfd": None}, "tkill": {"thread": child}}
+            fields = asked.get(event, {"pid": child, "thread": child})
+            record = self._find(event, event, tgid=me, target_tgid=child, signal=number)
+            self._same(record, event, result=0, **fields)
+
+    def _session(self) -> None:
+        child = self._done("setsid", "setsid")
+        self._same(self._find("setsid", "setsid", tgid=child), "setsid", result=child, sid=child, pgid=child)
+
+    def _capset(self) -> None:
+        child, facts = self._done("capset", "capset"), self.said.acts["capset"]
+        old = None if self._is_by("capset", "sys_exit") else facts["old"]
+        fields = {"old_cap_effective": old, "new_cap_effective": facts["new"], "result": 0}
+        self._same(self._find("capset", "capset", tgid=child), "capset", **fields)
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Acts on files and on processes that need no preparation. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "smoke.h"
+
+#define OTHER	"/tmp/other\n\x1e\x17 \"\xff"	/* ODD is renamed to it */
+#define NET_RAW	13
+
+static int error_of(long result)
+{
+	return result < 0 ? errno : 0;
+}
+
+static void act_files(void)
+{
+	int found = open(PLAIN, O_RDONLY | O_CLOEXEC), missing, err;
+
+	if (found < 0)
+		die(PLAIN);
+	missing = open("/tmp/missing", O_RDONLY);
+	say("act open {\"tgid\": %d, \"errno\": %d, \"cloexec\": %u}", getpid(), error_of(missing),
+	    O_CLOEXEC);
+	close(found);
+	err = error_of(chmod(PLAIN, 04755));
+	say("act chmod {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+	err = error_of(link(PLAIN, "/tmp/hard"));
+	say("act link {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+	err = error_of(symlink("plain", "/tmp/soft"));
+	say("act symlink {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+	err = error_of(rename(ODD, OTHER));
+	say("act rename {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+	mkdir("/tmp/mounted", 0755);
+	err = error_of(mount("src", "/tmp/mounted", "tmpfs", MS_NOSUID, "size=64k"));
+	say("act mount {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+}
+
+static void act_memfd(void)
+{
+	long file = syscall(SYS_memfd_create, "a\n\x1e\x17\xff", 1);
+
+	say("act memfd {\"tgid\": %d, \"result\": %ld}", getpid(), file < 0 ? -errno : file);
+	if (file >= 0)
+		close(file);
+}
+
+static void act_signals(void)
+{
+	pid_t child = fork();
+	long sent;
+
+	if (child < 0)
+		die("fork");
+	if (!child)
+		for (;;)
+			pause();
+	sent = syscall(SYS_tkill, child, 0) || syscall(SYS_tgkill, child, child, 0) ||
+	       syscall(SYS_kill, child, SIGTERM);
+	waitpid(child, NULL, 0);
+	say("act signals {\"tgid\": %d, \"child\": %d, \"errno\": %d}", getpid(), child,
+	    error_of(sent ? -1 : 0));
+}
+
+static void act_setsid(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child < 0)
+		die("fork");
+	if (!child)
+		_exit(setsid() == getpid() ? 0 : errno);
+	waitpid(child, &status, 0);
+	say("act setsid {\"tgid\": %d, \"status\": %d}", child, status);
+}
+
+/* A child has one capability less. */
+static void act_capset(void)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+	unsigned long long old;
+	int status = -1;
+	pid_t child;
+
+	if (syscall(SYS_capget, &header, data))
+		die("capget");
+	old = data[0].effective | (unsigned long long)data[1].effective << 32;
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child) {
+		data[0].effective &= ~(1U << NET_RAW);
+		_exit(syscall(SYS_capset, &header, data) ? errno : 0);
+	}
+	waitpid(child, &status, 0);
+	say("act capset {\"tgid\": %d, \"status\": %d, \"old\": %llu, \"new\": %llu}", child,
+	    status, old, old & ~(1ULL << NET_RAW));
+}
+
+void acts_more(void)
+{
+	act_files();
+	act_memfd();
+	act_signals();
+	act_setsid();
+	act_capset();
+}
