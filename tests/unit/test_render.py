@@ -168,6 +168,11 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             "none on /m (tmpfs, NODEV, mode=7)",
         ),
         (record("mount", {"target": "/m", "flags": 1 << 18}), "/m (PRIVATE)"),
+        (record("unlink", {"path": "/a b", "links": 1, "running": 0, "result": 0}), "'/a b'"),
+        (
+            record("unlink", {"path": "/a", "links": 2, "running": 1, "result": -13}),
+            "/a (a running program, one of 2 names) failed: EACCES (Permission denied)",
+        ),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -34,6 +34,7 @@ _CODES = {
     "link": "34",
     "chmod": "33",
     "mount": "35",
+    "unlink": "34",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -110,6 +111,7 @@ class Renderer:
             "link": self._link,
             "chmod": self._chmod,
             "mount": self._mount,
+            "unlink": self._unlink,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -282,6 +284,15 @@ class Renderer:
         what = [text.quote(source), "on"] if source is not None else []
         shown = self._strong(get(record, "target"))
         return join([*what, shown, self._notes([self.paint("dim", note) for note in notes])])
+
+    def _unlink(self, record: Record) -> str:
+        links, result = get(record, "links"), get(record, "result")
+        notes = [
+            self.paint("alert", "a running program") if get(record, "running") else "",
+            self.paint("dim", f"one of {links} names") if links is not None and links > 1 else "",
+        ]
+        failed = self._failed(result) if result else ""
+        return join([self._strong(get(record, "path")), self._notes(notes), failed])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

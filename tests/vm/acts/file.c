@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
@@ -188,4 +189,42 @@ void step_mount(char *value)
 
 	say("mount", result_of(syscall(SYS_mount, *source ? source : NULL, value, *type ? type : NULL,
 				       flags, *options ? options : NULL)));
+}
+
+/* a security module (Landlock) refuses all removals from now on */
+void step_keepfiles(char *value)
+{
+	/* LANDLOCK_ACCESS_FS_REMOVE_DIR, LANDLOCK_ACCESS_FS_REMOVE_FILE */
+	uint64_t handled = 1 << 4 | 1 << 5;
+	int rules = syscall(444, &handled, sizeof(handled), 0);
+
+	(void)value;
+	check(rules >= 0, "landlock_create_ruleset");
+	check(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	check(!syscall(446, rules, 0), "landlock_restrict_self");
+	close(rules);
+}
+
+/* path, unlink(2) */
+void step_unlink(char *value)
+{
+	say("unlink", result_of(syscall(SYS_unlink, value)));
+}
+
+/* flags:name:directory, unlinkat(2) from a descriptor of the directory */
+void step_unlinkat(char *value)
+{
+	long flags = take_number(&value);
+	char *name = take_word(&value);
+	int dirfd = open(value, O_RDONLY | O_DIRECTORY);
+
+	check(dirfd >= 0, value);
+	say("unlinkat", result_of(syscall(SYS_unlinkat, dirfd, name, flags)));
+	close(dirfd);
+}
+
+/* path, rmdir(2) */
+void step_rmdir(char *value)
+{
+	say("rmdir", result_of(syscall(SYS_rmdir, value)));
 }

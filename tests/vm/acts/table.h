@@ -81,6 +81,10 @@ STEP(symlink)
 STEP(chmod)
 STEP(fchmod)
 STEP(mount)
+STEP(keepfiles)
+STEP(unlink)
+STEP(unlinkat)
+STEP(rmdir)
 
 /* exec.c */
 STEP(exec)
