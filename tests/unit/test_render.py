@@ -173,6 +173,8 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("unlink", {"path": "/a", "links": 2, "running": 1, "result": -13}),
             "/a (a running program, one of 2 names) failed: EACCES (Permission denied)",
         ),
+        (record("rmdir", {"path": "/d", "links": 2, "result": 0}), "/d"),
+        (record("rmdir", {"path": "/d", "result": -39}), "/d failed: ENOTEMPTY (Directory not empty)"),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

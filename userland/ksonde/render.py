@@ -35,6 +35,7 @@ _CODES = {
     "chmod": "33",
     "mount": "35",
     "unlink": "34",
+    "rmdir": "34",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -112,6 +113,7 @@ class Renderer:
             "chmod": self._chmod,
             "mount": self._mount,
             "unlink": self._unlink,
+            "rmdir": self._rmdir,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -293,6 +295,10 @@ class Renderer:
         ]
         failed = self._failed(result) if result else ""
         return join([self._strong(get(record, "path")), self._notes(notes), failed])
+
+    def _rmdir(self, record: Record) -> str:
+        result = get(record, "result")
+        return join([self._strong(get(record, "path")), self._failed(result) if result else ""])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")
