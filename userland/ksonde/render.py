@@ -36,6 +36,7 @@ _CODES = {
     "mount": "35",
     "unlink": "34",
     "rmdir": "34",
+    "write": "34",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -114,6 +115,7 @@ class Renderer:
             "mount": self._mount,
             "unlink": self._unlink,
             "rmdir": self._rmdir,
+            "write": self._write,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -299,6 +301,12 @@ class Renderer:
     def _rmdir(self, record: Record) -> str:
         result = get(record, "result")
         return join([self._strong(get(record, "path")), self._failed(result) if result else ""])
+
+    def _write(self, record: Record) -> str:
+        count, offset, content = get(record, "count"), get(record, "offset"), get(record, "content")
+        notes = [text.size(count) if count is not None else "", f"at {offset}" if offset else ""]
+        notes += [text.quote(content[:48]) + ("..." if len(content) > 48 else "")] if content else []
+        return join([self._strong(get(record, "path")), self._notes([self.paint("dim", n) for n in notes])])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static void say_file(const char *act, long result, const char *path, int dirfd)
@@ -227,4 +228,63 @@ void step_unlinkat(char *value)
 void step_rmdir(char *value)
 {
 	say("rmdir", result_of(syscall(SYS_rmdir, value)));
+}
+
+static int opened(const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	check(fd >= 0, path);
+	return fd;
+}
+
+/* flags:path:text, write(2) */
+void step_write(char *value)
+{
+	int flags = take_number(&value);
+	int fd = opened(take_word(&value), O_WRONLY | flags);
+
+	say("write", result_of(syscall(SYS_write, fd, value, strlen(value))));
+	close(fd);
+}
+
+/* offset:path:text, pwrite64(2) */
+void step_pwrite(char *value)
+{
+	long long offset = take_number(&value);
+	int fd = opened(take_word(&value), O_WRONLY | O_LARGEFILE);
+
+	say("pwrite", result_of(pwrite64(fd, value, strlen(value), offset)));
+	close(fd);
+}
+
+/* path:one:two, writev(2) */
+void step_writev(char *value)
+{
+	int fd = opened(take_word(&value), O_WRONLY);
+	char *one = take_word(&value);
+	struct iovec parts[] = { { one, strlen(one) }, { value, strlen(value) } };
+
+	say("writev", result_of(syscall(SYS_writev, fd, parts, 2)));
+	close(fd);
+}
+
+/* from:to, sendfile(2) of all of it */
+void step_sendfile(char *value)
+{
+	int from = opened(take_word(&value), O_RDONLY), to = opened(value, O_WRONLY);
+
+	say("sendfile", result_of(syscall(SYS_sendfile, to, from, NULL, 1 << 20)));
+	close(from);
+	close(to);
+}
+
+/* count:path, write(2) from where there is no memory */
+void step_badwrite(char *value)
+{
+	long count = take_number(&value);
+	int fd = opened(value, O_WRONLY);
+
+	say("badwrite", result_of(syscall(SYS_write, fd, 16, count)));
+	close(fd);
 }

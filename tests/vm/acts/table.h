@@ -85,6 +85,11 @@ STEP(keepfiles)
 STEP(unlink)
 STEP(unlinkat)
 STEP(rmdir)
+STEP(write)
+STEP(pwrite)
+STEP(writev)
+STEP(sendfile)
+STEP(badwrite)
 
 /* exec.c */
 STEP(exec)
