@@ -248,6 +248,22 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("nanosleep", {"clock": 0, "seconds": 5, "nanoseconds": 0, "absolute": 1}),
             "sleeps until 5.000000000 s (REALTIME)",
         ),
+        (record("unlink", {"path": "/a b", "links": 1, "running": 0, "result": 0}), "'/a b'"),
+        (
+            record("unlink", {"path": "/a", "links": 2, "running": 1, "result": -13}),
+            "/a (a running program, one of 2 names) failed: EACCES (Permission denied)",
+        ),
+        (record("rmdir", {"path": "/d", "links": 2, "result": 0}), "/d"),
+        (record("rmdir", {"path": "/d", "result": -39}), "/d failed: ENOTEMPTY (Directory not empty)"),
+        (
+            record("write", {"path": "/a", "offset": 5, "count": 300, "content": "x\ny"}),
+            "/a (300 B, at 5, $'x\\ny')",
+        ),
+        (record("write", {"path": "/a", "offset": 0, "count": 1}), "/a (1 B)"),
+        (
+            record("write", {"path": "/a", "offset": 0, "count": 50, "content": "(" * 50}),
+            f"/a (50 B, '{'(' * 48}'...)",
+        ),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -47,6 +47,9 @@ _CODES = {
     "prctl": "33",
     "process_vm": "33",
     "ptrace": "33",
+    "unlink": "34",
+    "rmdir": "34",
+    "write": "34",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -138,6 +141,9 @@ class Renderer:
             "prctl": self._prctl,
             "mprotect": self._mprotect,
             "nanosleep": self._nanosleep,
+            "unlink": self._unlink,
+            "rmdir": self._rmdir,
+            "write": self._write,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -394,6 +400,24 @@ class Renderer:
         time = f"{get(record, 'seconds') or 0}.{get(record, 'nanoseconds') or 0:09d} s"
         clock = self._notes([self.paint("dim", values.enum_name("clock", get(record, "clock")))])
         return join(["sleeps", word, time, clock])
+    def _unlink(self, record: Record) -> str:
+        links, result = get(record, "links"), get(record, "result")
+        notes = [
+            self.paint("alert", "a running program") if get(record, "running") else "",
+            self.paint("dim", f"one of {links} names") if links is not None and links > 1 else "",
+        ]
+        failed = self._failed(result) if result else ""
+        return join([self._strong(get(record, "path")), self._notes(notes), failed])
+
+    def _rmdir(self, record: Record) -> str:
+        result = get(record, "result")
+        return join([self._strong(get(record, "path")), self._failed(result) if result else ""])
+
+    def _write(self, record: Record) -> str:
+        count, offset, content = get(record, "count"), get(record, "offset"), get(record, "content")
+        notes = [text.size(count) if count is not None else "", f"at {offset}" if offset else ""]
+        notes += [text.quote(content[:48]) + ("..." if len(content) > 48 else "")] if content else []
+        return join([self._strong(get(record, "path")), self._notes([self.paint("dim", n) for n in notes])])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

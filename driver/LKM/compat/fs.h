@@ -3,7 +3,10 @@
  * <linux/fs.h>
  * v6.12, cb787f4ac0c2 ("[tree-wide] finally take no_llseek out"): a missing
  * llseek means the same.
- * v6.7, 077c212f0344 ("fs: new accessor methods for atime and mtime").
+ * v6.7, 077c212f0344 ("fs: new accessor methods for atime and mtime"),
+ * def3ae83da02 ("fs: store real path instead of fake path in backing file f_path").
+ * v5.10, 407e9c63ee57 ("vfs: move the generic write and copy checks out of mm"):
+ * before, generic_file_write_iter() has generic_write_checks() inlined.
  * v5.5, 2952db0fd51b ("compat_ioctl: add compat_ptr_ioctl()").
  * v4.18, 95582b008388 ("vfs: change inode times to use struct timespec64").
  */
@@ -31,6 +34,20 @@ static inline s64 ks_inode_mtime(const struct inode *inode)
 	return inode->i_mtime.tv_sec * NSEC_PER_SEC + inode->i_mtime.tv_nsec;
 #endif
 }
+
+/* Of a stacked file system's own file, the path that the program has opened. */
+static inline const struct path *ks_file_user_path(struct file *file)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 7, 0)
+	return file_user_path(file);
+#else
+	return &file->f_path;
+#endif
+}
+
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
+#define KS_WRITE_CHECKS_INLINED
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 5, 0)
 #ifdef CONFIG_COMPAT

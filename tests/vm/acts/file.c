@@ -8,9 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysmacros.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 static void say_file(const char *act, long result, const char *path, int dirfd)
@@ -188,4 +190,101 @@ void step_mount(char *value)
 
 	say("mount", result_of(syscall(SYS_mount, *source ? source : NULL, value, *type ? type : NULL,
 				       flags, *options ? options : NULL)));
+}
+
+/* a security module (Landlock) refuses all removals from now on */
+void step_keepfiles(char *value)
+{
+	/* LANDLOCK_ACCESS_FS_REMOVE_DIR, LANDLOCK_ACCESS_FS_REMOVE_FILE */
+	uint64_t handled = 1 << 4 | 1 << 5;
+	int rules = syscall(444, &handled, sizeof(handled), 0);
+
+	(void)value;
+	check(rules >= 0, "landlock_create_ruleset");
+	check(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
+	check(!syscall(446, rules, 0), "landlock_restrict_self");
+	close(rules);
+}
+
+/* path, unlink(2) */
+void step_unlink(char *value)
+{
+	say("unlink", result_of(syscall(SYS_unlink, value)));
+}
+
+/* flags:name:directory, unlinkat(2) from a descriptor of the directory */
+void step_unlinkat(char *value)
+{
+	long flags = take_number(&value);
+	char *name = take_word(&value);
+	int dirfd = open(value, O_RDONLY | O_DIRECTORY);
+
+	check(dirfd >= 0, value);
+	say("unlinkat", result_of(syscall(SYS_unlinkat, dirfd, name, flags)));
+	close(dirfd);
+}
+
+/* path, rmdir(2) */
+void step_rmdir(char *value)
+{
+	say("rmdir", result_of(syscall(SYS_rmdir, value)));
+}
+
+static int opened(const char *path, int flags)
+{
+	int fd = open(path, flags);
+
+	check(fd >= 0, path);
+	return fd;
+}
+
+/* flags:path:text, write(2) */
+void step_write(char *value)
+{
+	int flags = take_number(&value);
+	int fd = opened(take_word(&value), O_WRONLY | flags);
+
+	say("write", result_of(syscall(SYS_write, fd, value, strlen(value))));
+	close(fd);
+}
+
+/* offset:path:text, pwrite64(2) */
+void step_pwrite(char *value)
+{
+	long long offset = take_number(&value);
+	int fd = opened(take_word(&value), O_WRONLY | O_LARGEFILE);
+
+	say("pwrite", result_of(pwrite64(fd, value, strlen(value), offset)));
+	close(fd);
+}
+
+/* path:one:two, writev(2) */
+void step_writev(char *value)
+{
+	int fd = opened(take_word(&value), O_WRONLY);
+	char *one = take_word(&value);
+	struct iovec parts[] = { { one, strlen(one) }, { value, strlen(value) } };
+
+	say("writev", result_of(syscall(SYS_writev, fd, parts, 2)));
+	close(fd);
+}
+
+/* from:to, sendfile(2) of all of it */
+void step_sendfile(char *value)
+{
+	int from = opened(take_word(&value), O_RDONLY), to = opened(value, O_WRONLY);
+
+	say("sendfile", result_of(syscall(SYS_sendfile, to, from, NULL, 1 << 20)));
+	close(from);
+	close(to);
+}
+
+/* count:path, write(2) from where there is no memory */
+void step_badwrite(char *value)
+{
+	long count = take_number(&value);
+	int fd = opened(value, O_WRONLY);
+
+	say("badwrite", result_of(syscall(SYS_write, fd, 16, count)));
+	close(fd);
 }
