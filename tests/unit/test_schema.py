@@ -274,7 +274,7 @@ def _key_of(place: Any) -> st.SearchStrategy[Any]:
     ("raw", "message"),
     [
         (b"abc", "3 bytes are less than a header"),
-        (build_record("exit")[:4] + b"\1\0" + bytes(34), "event 1 is not in the schema"),
+        (build_record("exit")[:4] + b"\xff\0" + bytes(34), "event 255 is not in the schema"),
         (build_record("exit")[:80], "exit of 80 bytes calls itself 192 bytes long"),
         ((80).to_bytes(4, "little") + build_record("exit")[4:80], "exit: "),
     ],

@@ -400,6 +400,7 @@ class Renderer:
         time = f"{get(record, 'seconds') or 0}.{get(record, 'nanoseconds') or 0:09d} s"
         clock = self._notes([self.paint("dim", values.enum_name("clock", get(record, "clock")))])
         return join(["sleeps", word, time, clock])
+
     def _unlink(self, record: Record) -> str:
         links, result = get(record, "links"), get(record, "result")
         notes = [
