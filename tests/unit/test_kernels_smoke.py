@@ -198,13 +198,13 @@ def _acted(act: dict[str, Any], *records: tuple[str, dict[str, Any]], more: str 
 
 
 FILES = {name: {"tgid": 1, "errno": 0} for name in ("chmod", "rename", "link", "symlink", "mount")}
-FILES["open"] = {"tgid": 1, "errno": 2, "cloexec": 0o2000000}
+FILES["open"] = {"tgid": 1, "errno": 2, "flag": 0o400000}
 #: A test, the act that it looks at, and records that tell of it.
 MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
     "_files": (
         FILES,
         [
-            ("open", {"filename": "/tmp/plain", "path": "/tmp/plain", "flags": 0o2000000}),
+            ("open", {"filename": "/tmp/plain", "path": "/tmp/plain", "flags": 0o400000}),
             ("open", {"filename": "/tmp/missing", "result": -2}),
             ("chmod", {"path": "/tmp/plain", "old_mode": 0o100644, "mode": 0o4755}),
         ],
@@ -280,7 +280,7 @@ def test_what_a_kernel_answers_that_should_not() -> None:
     assert _checker(_acted(act, record), "_memfd").wrong == {
         "memfd_create": ["memfd: the kernel answered -38"]
     }
-    act = {**FILES, "open": {"tgid": 1, "errno": 13, "cloexec": 1}}
+    act = {**FILES, "open": {"tgid": 1, "errno": 13, "flag": 1}}
     records = [
         ("open", {"filename": "/tmp/plain", "path": "/tmp/plain", "flags": 0}),
         ("open", {"filename": "/tmp/missing", "result": -13}),

@@ -23,13 +23,13 @@ static int error_of(long result)
 
 static void act_files(void)
 {
-	int found = open(PLAIN, O_RDONLY | O_CLOEXEC), missing, err;
+	int found = open(PLAIN, O_RDONLY | O_NOFOLLOW), missing, err;
 
 	if (found < 0)
 		die(PLAIN);
 	missing = open("/tmp/missing", O_RDONLY);
-	say("act open {\"tgid\": %d, \"errno\": %d, \"cloexec\": %u}", getpid(), error_of(missing),
-	    O_CLOEXEC);
+	say("act open {\"tgid\": %d, \"errno\": %d, \"flag\": %u}", getpid(), error_of(missing),
+	    O_NOFOLLOW);
 	close(found);
 	err = error_of(chmod(PLAIN, 04755));
 	say("act chmod {\"tgid\": %d, \"errno\": %d}", getpid(), err);

@@ -257,7 +257,7 @@ class Checker:
             record = self._find("open", "open", filename=path, tgid=facts["tgid"])
             known = {"path": None if blind or result else path, "result": None if blind else result}
             self._same(record, "open", mode=0, resolve=0, **known)
-            if record is not None and bool((record.flags_ or 0) & facts["cloexec"]) == bool(result):
+            if record is not None and bool((record.flags_ or 0) & facts["flag"]) == bool(result):
                 self._fail("open", f"open: flags_ is {record.flags_:#o}")
         if facts["errno"] != -_ENOENT:
             self._fail("open", f"open: the kernel answered {facts['errno']}")
