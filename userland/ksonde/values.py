@@ -129,6 +129,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         262: "mptcp",
     },
     "link_kind": {1: "hard", 2: "symbolic"},
+    "namespace_kind": {1: "unshare", 2: "setns", 3: "pivot_root", 4: "chroot"},
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
     "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed"},

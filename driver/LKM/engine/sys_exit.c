@@ -17,6 +17,10 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(execveat),
 	KS_SYSCALL_NUMBER(init_module),
 	KS_SYSCALL_NUMBER(finit_module),
+	KS_SYSCALL_NUMBER(unshare),
+	KS_SYSCALL_NUMBER(setns),
+	KS_SYSCALL_NUMBER(pivot_root),
+	KS_SYSCALL_NUMBER(chroot),
 };
 
 struct sys_exit_entry {
