@@ -255,6 +255,12 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (record("rmdir", {"path": "/d", "links": 2, "result": 0}), "/d"),
         (record("rmdir", {"path": "/d", "result": -39}), "/d failed: ENOTEMPTY (Directory not empty)"),
+        (record("namespace", {"kind": 1, "flags": 0x40020000, "result": 0}), "unshare (NEWNS, NEWNET)"),
+        (
+            record("namespace", {"kind": 2, "flags": 0, "target": "net:[4026531840]", "result": -1}),
+            "setns 'net:[4026531840]' failed: EPERM (Operation not permitted)",
+        ),
+        (record("namespace", {"kind": 4, "target": "/a b", "result": 0}), "chroot '/a b'"),
         (
             record("write", {"path": "/a", "offset": 5, "count": 300, "content": "x\ny"}),
             "/a (300 B, at 5, $'x\\ny')",

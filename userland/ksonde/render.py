@@ -49,6 +49,7 @@ _CODES = {
     "ptrace": "33",
     "unlink": "34",
     "rmdir": "34",
+    "namespace": "35",
     "write": "34",
     "lost": "1;97;41",
     "dim": "2",
@@ -143,6 +144,7 @@ class Renderer:
             "nanosleep": self._nanosleep,
             "unlink": self._unlink,
             "rmdir": self._rmdir,
+            "namespace": self._namespace_change,
             "write": self._write,
             "lost": self._lost,
             "session_state": self._session_state,
@@ -413,6 +415,14 @@ class Renderer:
     def _rmdir(self, record: Record) -> str:
         result = get(record, "result")
         return join([self._strong(get(record, "path")), self._failed(result) if result else ""])
+
+    def _namespace_change(self, record: Record) -> str:
+        kind, target, result = get(record, "kind"), get(record, "target"), get(record, "result")
+        what = "?" if kind is None else values.enum_name("namespace_kind", kind)
+        marks = values.flag_names("clone_flags", get(record, "flags_"))
+        shown = self._strong(target) if target is not None else ""
+        failed = self._failed(result) if result else ""
+        return join([what, shown, self._notes([self.paint("dim", mark) for mark in marks]), failed])
 
     def _write(self, record: Record) -> str:
         count, offset, content = get(record, "count"), get(record, "offset"), get(record, "content")

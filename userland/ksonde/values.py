@@ -152,6 +152,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         0x4206: "SEIZE",
         0x4212: "SET_SYSCALL_INFO",
     },
+    "namespace_kind": {1: "unshare", 2: "setns", 3: "pivot_root", 4: "chroot"},
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
     "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed", 4: "rate_limit"},

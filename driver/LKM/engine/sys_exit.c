@@ -28,6 +28,10 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(process_vm_readv),
 	KS_SYSCALL_NUMBER(process_vm_writev),
 	KS_SYSCALL_NUMBER(prctl),
+	KS_SYSCALL_NUMBER(unshare),
+	KS_SYSCALL_NUMBER(setns),
+	KS_SYSCALL_NUMBER(pivot_root),
+	KS_SYSCALL_NUMBER(chroot),
 };
 
 struct sys_exit_entry {

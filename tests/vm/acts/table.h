@@ -95,6 +95,15 @@ STEP(writev)
 STEP(sendfile)
 STEP(badwrite)
 
+/* namespace.c */
+STEP(newspaces)
+STEP(setns)
+STEP(pidfd)
+STEP(private)
+STEP(bindself)
+STEP(pivot_root)
+STEP(chroot)
+
 /* exec.c */
 STEP(exec)
 STEP(execveat)
