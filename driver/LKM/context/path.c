@@ -26,8 +26,7 @@ void ks_path_init(void)
 	absolute_path = (void *)ks_symbol("d_absolute_path");
 }
 
-/* As d_path() asks. */
-static bool has_made_up_name(const struct path *path)
+bool ks_path_is_made_up(const struct path *path)
 {
 	const struct dentry *dentry = path->dentry;
 
@@ -43,11 +42,11 @@ static char *path_format(const struct path *path, char *buffer, size_t size)
 	if (ks_in_interrupt())
 		return begin;
 	if (IS_ENABLED(CONFIG_PREEMPT_RT)) {
-		if (has_made_up_name(path))
+		if (ks_path_is_made_up(path))
 			return path->dentry->d_op->d_dname(path->dentry, buffer, size);
 		return ks_walk(path, buffer, size);
 	}
-	if (absolute_path && !has_made_up_name(path))
+	if (absolute_path && !ks_path_is_made_up(path))
 		begin = absolute_path(path, buffer, size);
 	if (IS_ERR(begin) && PTR_ERR(begin) != -ENAMETOOLONG)
 		begin = d_path(path, buffer, size);
@@ -61,7 +60,7 @@ char *ks_path_format(const struct path *path, char *buffer, size_t size)
 	return IS_ERR(begin) ? NULL : begin;
 }
 
-bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
+bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
 {
 	size_t size = KSONDE_STRING_MAX + 1, used;
 	char *room = ks_record_room(record, &size);
@@ -88,7 +87,15 @@ bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct 
 	return used;
 }
 
-bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
+bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
+{
+	if (!ks_path_put_plain(record, ref, path))
+		return false;
+	ks_path_flag(record, path);
+	return true;
+}
+
+static bool put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd, bool flagged)
 {
 	struct files_struct *files = current->files;
 	struct file __rcu **slot;
@@ -102,11 +109,23 @@ bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
 	if (slot)
 		file = ks_get_file_rcu(slot);
 	if (file) {
-		known = ks_path_put(record, ref, &file->f_path);
+		known = ks_path_put_plain(record, ref, &file->f_path);
+		if (known && flagged)
+			ks_path_flag(record, &file->f_path);
 		fput(file);
 	}
 	rcu_read_unlock();
 	return known;
+}
+
+bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
+{
+	return put_fd(record, ref, fd, true);
+}
+
+bool ks_path_put_fd_plain(struct ks_record *record, struct ksonde_ref *ref, int fd)
+{
+	return put_fd(record, ref, fd, false);
 }
 
 bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref)
@@ -119,7 +138,7 @@ bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref)
 		return false;
 	rcu_read_lock();
 	if (ks_fs_path(fs, &fs->pwd, &path))
-		known = ks_path_put(record, ref, &path);
+		known = ks_path_put_plain(record, ref, &path);
 	rcu_read_unlock();
 	return known;
 }
