@@ -83,6 +83,14 @@ def test_containers(container: Optional[Container], words: str) -> None:
     assert sentence(execve("-curl"), containers=FakeContainers(container)) == f"-curl (in /root){words}"
 
 
+def test_places() -> None:
+    made = record("chmod", {"path": "/x", "mode": 0o4755, "old_mode": 0o644}, flags=0x01C0)
+    assert sentence(made) == "/x 0644 -> 4755 (outside of its root, deleted)"
+    assert sentence(execve("-curl"), containers=None) == "-curl (in /root)"
+    run = record("execve", {"filename": "curl", "argv": ("curl",), "file_flags": 8}, flags=0x00C0)
+    assert sentence(run) == "curl (deleted) (outside of its root)"
+
+
 def test_all_of_a_container() -> None:
     shown = sentence(
         execve("-curl"), containers=FakeContainers(Container(ID, "containerd", POD)), verbose=True

@@ -23,7 +23,7 @@ HELLO = TESTS / "ksonde_hello.ko"
 HOSTILE = TESTS / "hostile"
 DRIVER = Path(os.environ.get("KSONDE_KO", ""))
 
-TRUNCATED, COMPAT, REREAD, KTHREAD, UNCACHED, IRQ = (1 << bit for bit in range(6))
+TRUNCATED, COMPAT, REREAD, KTHREAD, UNCACHED, IRQ, OUTSIDE, DELETED, OVERLAY = (1 << bit for bit in range(9))
 UNSET = 0xFFFFFFFF
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 CGROUPS = Path("/sys/fs/cgroup")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, Facts, Tap, act, context_of
+from acting import COMPAT, NASTY, OVERLAY, Facts, Tap, act, context_of
 
 EVENTS = ["create_file"]
 
@@ -120,7 +120,7 @@ def test_overlay(tap: Tap, overlay: Path, bits: int) -> None:
     assert (overlay.parent / "upper" / "o").exists()
     tap.collect()
     data = fields_of(facts, f"{overlay}/o", fs_id="overlay")
-    tap.check(tap.one("create_file", facts["tgid"]), context_of(facts), data, flags=flags_of(bits))
+    tap.check(tap.one("create_file", facts["tgid"]), context_of(facts), data, flags=flags_of(bits) | OVERLAY)
 
 
 def test_not_recorded(tap: Tap, tmpfs: Path, bits: int) -> None:

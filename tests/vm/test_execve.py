@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import acting
 from acting import (
     ACT,
     COMPAT,
@@ -423,7 +424,8 @@ def test_deleted(tap: Tap, disk: Path, bits: int) -> None:
         mtime=file.st_mtime_ns,
         file_flags=DELETED,
     )
-    tap.check(record, context_of(facts, exe=str(program)), data, flags=flags_of(bits))
+    flags = flags_of(bits) | acting.DELETED
+    tap.check(record, context_of(facts, exe=str(program)), data, flags=flags)
 
 
 @pytest.mark.parametrize("upper", [True, False])
@@ -438,7 +440,8 @@ def test_overlay(tap: Tap, overlay: Path, upper: bool, bits: int) -> None:
     tap.collect()
     flags = OVERLAY | (UPPER if upper else 0)
     data = fields_of(facts, program, [program, "facts"], file_flags=flags)
-    tap.check(tap.one("execve", facts["tgid"]), context_of(facts), data, flags=flags_of(bits))
+    record = tap.one("execve", facts["tgid"])
+    tap.check(record, context_of(facts), data, flags=flags_of(bits) | acting.OVERLAY)
 
 
 USER = "ids=1000:1000:1000:1000:1000:1000"

@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from acting import COMPAT, NASTY, Facts, Tap, act, context_of, file_device
+from acting import COMPAT, NASTY, OVERLAY, Facts, Tap, act, context_of, file_device
 
 EVENTS = ["rename"]
 
@@ -24,9 +24,10 @@ def fields_of(old: str, new: str, device: int, **other: Any) -> dict[str, Any]:
     return {**expected, **other}
 
 
-def check(tap: Tap, facts: Facts, data: dict[str, Any], bits: int) -> None:
+def check(tap: Tap, facts: Facts, data: dict[str, Any], bits: int, flags: int = 0) -> None:
     tap.collect()
-    tap.check(tap.one("rename", facts["tgid"]), context_of(facts), data, flags=flags_of(bits))
+    flags |= flags_of(bits)
+    tap.check(tap.one("rename", facts["tgid"]), context_of(facts), data, flags=flags)
 
 
 def test_rename(tap: Tap, tmpfs: Path, bits: int) -> None:
@@ -61,7 +62,7 @@ def test_overlay(tap: Tap, overlay: Path) -> None:
     facts = act(f"rename={overlay}/a:{overlay}/b")["rename"]
     assert facts["result"] == 0
     data = fields_of(f"{overlay}/a", f"{overlay}/b", file_device(overlay), fs_id="overlay")
-    check(tap, facts, data, 64)
+    check(tap, facts, data, 64, flags=OVERLAY)
 
 
 def test_not_recorded(tap: Tap, tmpfs: Path, bits: int) -> None:

@@ -11,7 +11,17 @@ _TRUNCATED = 0x0001
 _COMPAT = 0x0002
 
 #: Names of the flags, by bit (KSONDE_F_* of driver/LKM/uapi/ksonde.h).
-FLAG_NAMES = ("truncated", "compat", "reread", "kthread", "uncached", "irq")
+FLAG_NAMES = (
+    "truncated",
+    "compat",
+    "reread",
+    "kthread",
+    "uncached",
+    "irq",
+    "outside",
+    "deleted",
+    "overlay",
+)
 
 _names_of: dict[int, list[str]] = {0: []}
 

@@ -65,7 +65,7 @@ _LARGEFILE = 0o400000 if platform.machine() == "aarch64" else 0o100000
 _DIGITS = re.compile("[0-9a-f]{32,}")
 #: Events of the stream itself.
 PLAIN_EVENTS = ("lost", "session_state")
-_IRQ = 0x0020
+_IRQ, _OUTSIDE, _DELETED = 0x0020, 0x0040, 0x0080
 
 
 class Paint:
@@ -153,7 +153,8 @@ class Renderer:
     def line(self, record: Record) -> str:
         """The record as one line without its end (two when verbose)."""
         event = record.event
-        sentence = join([self._sentences.get(event, self._generic)(record), self._container(record)])
+        sentence = self._sentences.get(event, self._generic)(record)
+        sentence = join([sentence, self._place(record), self._container(record)])
         if self._ancestry is not None:
             self._ancestry.learn(record)
             ancestors = self._ancestry.of(record)
@@ -193,6 +194,12 @@ class Renderer:
         if pid_ns is not None and self._pid_ns is not None and pid_ns != self._pid_ns:
             name += f"@{text.printable(get(record, 'hostname') or '?')}"
         return f"(irq) {name}" if record.flags & _IRQ else name
+
+    def _place(self, record: Record) -> str:
+        outside = self.paint("alert", "outside of its root" if record.flags & _OUTSIDE else "")
+        # Of a program execve says so itself.
+        deleted = record.flags & _DELETED and record.event != "execve"
+        return self._notes([outside, self.paint("alert", "deleted" if deleted else "")])
 
     def _container(self, record: Record) -> str:
         container = self._containers.of(record) if self._containers is not None else None

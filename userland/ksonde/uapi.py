@@ -30,6 +30,9 @@ class Flag(IntFlag):
     KTHREAD = 0x0008
     UNCACHED = 0x0010
     IRQ = 0x0020
+    OUTSIDE = 0x0040
+    DELETED = 0x0080
+    OVERLAY = 0x0100
 
 
 #: Head of every record.

@@ -84,11 +84,22 @@ void ks_context_ancestors(struct ks_record *record, struct ksonde_ref *ref);
 
 void ks_path_init(void);
 /* Appends an absolute path; false: absent. */
+bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref,
+		       const struct path *path);
+/* What a descriptor of the current task leads to. */
+bool ks_path_put_fd_plain(struct ks_record *record, struct ksonde_ref *ref, int fd);
+bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
+/*
+ * The same of what the event is about: the record is flagged when that is
+ * outside of the process's root, deleted, or on an overlay.
+ */
 bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref,
 		 const struct path *path);
-/* The same for what a descriptor of the current task leads to. */
 bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd);
-bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
+/* As d_path() asks: pipes, sockets, memfd. */
+bool ks_path_is_made_up(const struct path *path);
+/* place.c: only the flags. */
+void ks_path_flag(struct ks_record *record, const struct path *path);
 /* To a buffer of size bytes: the begin inside it, or NULL. */
 char *ks_path_format(const struct path *path, char *buffer, size_t size);
 

@@ -27,8 +27,7 @@ void ks_path_init(void)
 	ks_walk_init();
 }
 
-/* As d_path() asks. */
-static bool has_made_up_name(const struct path *path)
+bool ks_path_is_made_up(const struct path *path)
 {
 	const struct dentry *dentry = path->dentry;
 
@@ -43,7 +42,7 @@ static char *path_format(const struct path *path, char *buffer, size_t size)
 	/* Whatever was interrupted may hold the locks of the dentry cache. */
 	if (ks_in_interrupt())
 		return begin;
-	if (has_made_up_name(path))
+	if (ks_path_is_made_up(path))
 		return IS_ENABLED(CONFIG_PREEMPT_RT) ?
 			path->dentry->d_op->d_dname(path->dentry, buffer, size) :
 			d_path(path, buffer, size);
@@ -65,7 +64,7 @@ char *ks_path_format(const struct path *path, char *buffer, size_t size)
 	return IS_ERR(begin) ? NULL : begin;
 }
 
-bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
+bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
 {
 	size_t size = KSONDE_STRING_MAX + 1, used;
 	char *room = ks_record_room(record, &size);
@@ -80,7 +79,7 @@ bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct 
 	if (!IS_ERR(begin)) {
 		/* All but made-up names end where the room does. */
 		used = room + size - 1 - begin;
-		if (unlikely(has_made_up_name(path)))
+		if (unlikely(ks_path_is_made_up(path)))
 			used = strnlen(begin, used);
 		memmove(room, begin, used);
 	} else if (PTR_ERR(begin) == -ENAMETOOLONG) {
@@ -95,7 +94,15 @@ bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct 
 	return used;
 }
 
-bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
+bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
+{
+	if (!ks_path_put_plain(record, ref, path))
+		return false;
+	ks_path_flag(record, path);
+	return true;
+}
+
+static bool put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd, bool flagged)
 {
 	struct files_struct *files = current->files;
 	struct file __rcu **slot;
@@ -109,11 +116,23 @@ bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
 	if (slot)
 		file = ks_get_file_rcu(slot);
 	if (file) {
-		known = ks_path_put(record, ref, &file->f_path);
+		known = ks_path_put_plain(record, ref, &file->f_path);
+		if (known && flagged)
+			ks_path_flag(record, &file->f_path);
 		fput(file);
 	}
 	rcu_read_unlock();
 	return known;
+}
+
+bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
+{
+	return put_fd(record, ref, fd, true);
+}
+
+bool ks_path_put_fd_plain(struct ks_record *record, struct ksonde_ref *ref, int fd)
+{
+	return put_fd(record, ref, fd, false);
 }
 
 bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref)
@@ -126,7 +145,7 @@ bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref)
 		return false;
 	rcu_read_lock();
 	if (ks_fs_path(fs, &fs->pwd, &path))
-		known = ks_path_put(record, ref, &path);
+		known = ks_path_put_plain(record, ref, &path);
 	rcu_read_unlock();
 	return known;
 }

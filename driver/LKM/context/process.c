@@ -217,7 +217,7 @@ static void exe_put_slow(struct ks_record *record, struct ksonde_ref *ref)
 {
 	struct file *file = current->mm ? ks_get_exe_file(current->mm) : NULL;
 
-	if (!file || !ks_path_put(record, ref, &file->f_path))
+	if (!file || !ks_path_put_plain(record, ref, &file->f_path))
 		ks_absent_context(record, exe);
 	if (file)
 		fput(file);

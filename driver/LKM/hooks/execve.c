@@ -35,11 +35,11 @@ void ks_execve_surroundings(struct ks_record *record, struct ks_event_execve *e)
 {
 	if (!ks_path_put_cwd(record, &e->cwd))
 		ks_absent(record, execve, cwd);
-	if (!ks_path_put_fd(record, &e->stdin_target, 0))
+	if (!ks_path_put_fd_plain(record, &e->stdin_target, 0))
 		ks_absent(record, execve, stdin_target);
-	if (!ks_path_put_fd(record, &e->stdout_target, 1))
+	if (!ks_path_put_fd_plain(record, &e->stdout_target, 1))
 		ks_absent(record, execve, stdout_target);
-	if (!ks_path_put_fd(record, &e->stderr_target, 2))
+	if (!ks_path_put_fd_plain(record, &e->stderr_target, 2))
 		ks_absent(record, execve, stderr_target);
 	put_socket(record, e);
 }

@@ -127,6 +127,7 @@ static void record_exec(struct ks_hook *hook, const struct linux_binprm *bprm)
 	e->device = inode->i_sb->s_dev;
 	e->mtime = ks_inode_mtime(inode);
 	e->file_flags = file_flags(bprm->file);
+	ks_path_flag(record, &bprm->file->f_path);
 	e->elevation = elevation(bprm);
 	ks_record_commit(record);
 }

@@ -39,6 +39,10 @@
 #define KSONDE_F_KTHREAD	0x0008 /* the task is a kernel thread */
 #define KSONDE_F_UNCACHED	0x0010 /* the process cache did not know the task */
 #define KSONDE_F_IRQ		0x0020 /* recorded in interrupt context: the task is a bystander */
+/* Of the files that an event is about: not of cwd, exe and the targets of descriptors. */
+#define KSONDE_F_OUTSIDE	0x0040 /* a path is not below the root that the process has */
+#define KSONDE_F_DELETED	0x0080 /* a path that was: the name is gone, the file is not */
+#define KSONDE_F_OVERLAY	0x0100 /* a path is on an overlay file system */
 
 /*
  * Head of every record.  Records begin at multiples of 8 bytes; length is

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -173,6 +174,20 @@ void step_idmap(char *value)
 	put("/proc/self/setgroups", "deny");
 	snprintf(text, sizeof(text), "0 %lld 1", take_number(&value));
 	put("/proc/self/gid_map", text);
+}
+
+/* mount: becomes the root of our mount namespace, with the /proc that we see; the old root goes away. */
+void step_newroot(char *value)
+{
+	char proc[4096];
+
+	snprintf(proc, sizeof(proc), "%s/proc", value);
+	check(!mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), "private");
+	check(!mount("/proc", proc, NULL, MS_BIND, NULL), proc);
+	check(!chdir(value), value);
+	check(!syscall(SYS_pivot_root, ".", "."), "pivot_root");
+	check(!umount2(".", MNT_DETACH), "old root");
+	check(!chdir("/"), "/");
 }
 
 void step_setsid(char *value)
