@@ -318,6 +318,14 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (record("update_cred", {"old_user_ns": 1, "new_user_ns": 2}), "user namespace 1->2"),
         (
+            record("privilege_escalation", {"replaced": 1, "old_euid": 4_000_000_00, "new_euid": 0}),
+            "credentials replaced, by nobody who may: euid 400000000->root",
+        ),
+        (
+            record("privilege_escalation", {"replaced": 0, "old_cap_permitted": 0, "new_cap_permitted": ALL}),
+            "credentials changed in place, by nobody who may: capabilities +all (permitted)",
+        ),
+        (
             record(
                 "update_cred",
                 {

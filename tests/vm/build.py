@@ -4,8 +4,8 @@
 
     tests/vm/build.py OUT KERNEL_BUILD
 
-makes OUT/act64, act32, hostile and ksonde_hello.ko, anew where a source is newer.  The guest finds them
-through KSONDE_TESTS=OUT.
+makes OUT/act64, act32, hostile and the fixtures' modules, anew where a source is newer.  The guest finds
+them through KSONDE_TESTS=OUT.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-HELLO = HERE.parent / "fixtures" / "hello"
+FIXTURES = HERE.parent / "fixtures"
 UAPI = HERE.parents[1] / "driver" / "LKM" / "uapi" / "ksonde.h"
 FLAGS = "-O1 -g -std=gnu11 -Wall -Wextra -Werror -static -pthread".split()
 
@@ -32,10 +32,11 @@ def _program(out: Path, sources: Sequence[Path], headers: Sequence[Path], *optio
 
 
 def _module(out: Path, kernel_build: Path) -> None:
-    sources = [path for path in HELLO.iterdir() if path.name == "Kbuild" or path.suffix == ".c"]
+    name = out.stem.removeprefix("ksonde_")
+    sources = [path for path in (FIXTURES / name).iterdir() if path.name == "Kbuild" or path.suffix == ".c"]
     if out.exists() and all(out.stat().st_mtime > path.stat().st_mtime for path in sources):
         return
-    work = out.parent / "hello"
+    work = out.parent / name
     work.mkdir(exist_ok=True)
     for path in sources:
         shutil.copy(path, work)
@@ -53,7 +54,8 @@ def build(out: Path, kernel_build: Path) -> None:
     # The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
     _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")
     _program(out / "hostile", [HERE / "hostile.c"], headers)
-    _module(out / "ksonde_hello.ko", kernel_build)
+    for name in ("hello", "cred"):
+        _module(out / f"ksonde_{name}.ko", kernel_build)
 
 
 if __name__ == "__main__":

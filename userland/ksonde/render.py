@@ -124,6 +124,7 @@ class Renderer:
             "create_file": self._create_file,
             "load_module": self._load_module,
             "update_cred": self._update_cred,
+            "privilege_escalation": self._privilege_escalation,
             "fork": self._fork,
             "open": self._open,
             "exit_group": self._exit_group,
@@ -507,6 +508,10 @@ class Renderer:
         ]
         return join([what, source, self._notes(notes), self._failed(result) if result else ""])
 
+    def _privilege_escalation(self, record: Record) -> str:
+        how = "credentials replaced" if get(record, "replaced") else "credentials changed in place"
+        return self.paint("bad", f"{how}, by nobody who may: ") + self._update_cred(record)
+
     def _update_cred(self, record: Record) -> str:
         parts = [
             *self._ids(record, "user", "uid", self.names.user),
@@ -520,7 +525,7 @@ class Renderer:
                 gains.setdefault("all" if full else values.capabilities(new & ~old), []).append(kind)
         parts += [f"capabilities +{caps} ({', '.join(kinds)})" for caps, kinds in gains.items()]
         old_ns, new_ns = get(record, "old_user_ns"), get(record, "new_user_ns")
-        if old_ns != new_ns:
+        if new_ns is not None and old_ns != new_ns:
             parts.append(f"user namespace {old_ns}->{new_ns}")
         return self.paint("strong", "; ".join(parts) or "no change")
 

@@ -156,6 +156,8 @@ _ENUMS: dict[str, dict[int, str]] = {
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
     "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed", 4: "rate_limit"},
+    "noticed": {1: "given others", 2: "made a task", 3: "ended"},
+    "explained": {0: "before ksonde looked", 1: "fork", 2: "exec or a system call", 3: "an escalation"},
     "session_change": {
         1: "started",
         2: "hook armed",

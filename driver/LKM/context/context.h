@@ -108,6 +108,8 @@ char *ks_path_format(const struct path *path, char *buffer, size_t size);
  * It ends with a NUL at the buffer's end.
  */
 void ks_walk_init(void);
+/* What compat/mount.h says of the kernel's private struct was seen to be so. */
+extern bool ks_knows_mounts;
 char *ks_walk(const struct path *path, char *buffer, size_t size);
 
 /* user.c: memory of the current process; what is paged out is not there. */

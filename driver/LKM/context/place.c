@@ -47,7 +47,7 @@ static bool is_outside(const struct path *path)
 	bool outside = false;
 	struct path root;
 
-	if (!fs)
+	if (!fs || !ks_knows_mounts)
 		return false;
 	rcu_read_lock();
 	if (ks_fs_path(fs, &fs->root, &root))

@@ -28,8 +28,7 @@
 
 /* fs/namespace.c; NULL where kallsyms does not know it: then mounts are taken as they are. */
 static const seqcount_t *mounts;
-/* What compat/mount.h says of the kernel's private struct was seen to be so. */
-static bool knows_mounts;
+bool ks_knows_mounts;
 
 struct ks_text {
 	char *buffer;
@@ -47,7 +46,7 @@ void ks_walk_init(void)
 
 	mounts = (const seqcount_t *)ks_symbol("mount_lock");
 	rcu_read_lock();
-	knows_mounts = ks_fs_path(current->fs, &current->fs->root, &root) &&
+	ks_knows_mounts = ks_fs_path(current->fs, &current->fs->root, &root) &&
 		       ks_mount_is_known(root.mnt);
 	rcu_read_unlock();
 }
@@ -102,8 +101,8 @@ static int walk(const struct path *path, struct ks_text *text, unsigned int seq)
 
 	for (depth = 0; depth < KS_WALK_DEPTH; depth++) {
 		if (dentry == mnt->mnt_root) {
-			if (!knows_mounts || !ks_mount_up(&mnt, &dentry))
-				return knows_mounts || IS_ENABLED(CONFIG_PREEMPT_RT) ? 0 : -ENOENT;
+			if (!ks_knows_mounts || !ks_mount_up(&mnt, &dentry))
+				return ks_knows_mounts || IS_ENABLED(CONFIG_PREEMPT_RT) ? 0 : -ENOENT;
 			continue;
 		}
 		if (IS_ROOT(dentry))

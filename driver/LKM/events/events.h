@@ -51,10 +51,11 @@ enum {
 };
 #include "undef.h"
 
-/* The numbers of the fields. */
+/* The numbers of the fields: a bit each of half a u64, which says what is absent. */
 #define KS_EVENT(name, id, profile, doc)	struct ks_index_##name {
 #define KS_EVENT_PLAIN(name, id, profile, doc)	struct ks_index_##name {
-#define KS_END(name)			};
+#define KS_END(name)			}; \
+	_Static_assert(sizeof(struct ks_index_##name) <= 32, "too many fields in " #name);
 #define KS_U16(f, format, doc)		char f;
 #define KS_U32(f, format, doc)		char f;
 #define KS_U64(f, format, doc)		char f;

@@ -5,8 +5,8 @@
  * permitted set had.  That includes what a new user namespace gives.
  */
 #include <linux/cred.h>
-#include <linux/user_namespace.h>
 #include "../compat/capability.h"
+#include "../context/credentials.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
 
@@ -38,46 +38,11 @@ static bool rises(const struct cred *old, const struct cred *new)
 	       (has_uid_0(new) && !has_uid_0(old)) || (has_gid_0(new) && !has_gid_0(old));
 }
 
-static void put_old(struct ks_event_update_cred *e, const struct cred *cred)
-{
-	e->old_uid = __kuid_val(cred->uid);
-	e->old_euid = __kuid_val(cred->euid);
-	e->old_suid = __kuid_val(cred->suid);
-	e->old_fsuid = __kuid_val(cred->fsuid);
-	e->old_gid = __kgid_val(cred->gid);
-	e->old_egid = __kgid_val(cred->egid);
-	e->old_sgid = __kgid_val(cred->sgid);
-	e->old_fsgid = __kgid_val(cred->fsgid);
-	e->old_cap_inheritable = ks_cap_bits(cred->cap_inheritable);
-	e->old_cap_permitted = ks_cap_bits(cred->cap_permitted);
-	e->old_cap_effective = ks_cap_bits(cred->cap_effective);
-	e->old_cap_bounding = ks_cap_bits(cred->cap_bset);
-	e->old_cap_ambient = ks_cap_bits(cred->cap_ambient);
-	e->old_user_ns = cred->user_ns->ns.inum;
-}
-
-static void put_new(struct ks_event_update_cred *e, const struct cred *cred)
-{
-	e->new_uid = __kuid_val(cred->uid);
-	e->new_euid = __kuid_val(cred->euid);
-	e->new_suid = __kuid_val(cred->suid);
-	e->new_fsuid = __kuid_val(cred->fsuid);
-	e->new_gid = __kgid_val(cred->gid);
-	e->new_egid = __kgid_val(cred->egid);
-	e->new_sgid = __kgid_val(cred->sgid);
-	e->new_fsgid = __kgid_val(cred->fsgid);
-	e->new_cap_inheritable = ks_cap_bits(cred->cap_inheritable);
-	e->new_cap_permitted = ks_cap_bits(cred->cap_permitted);
-	e->new_cap_effective = ks_cap_bits(cred->cap_effective);
-	e->new_cap_bounding = ks_cap_bits(cred->cap_bset);
-	e->new_cap_ambient = ks_cap_bits(cred->cap_ambient);
-	e->new_user_ns = cred->user_ns->ns.inum;
-}
-
 static void commit(struct ks_hook *hook, const struct ks_call *call)
 {
 	const struct cred *new = (const struct cred *)call->arg[0];
 	const struct cred *old = current_real_cred();
+	struct ks_credentials before, after;
 	struct ks_event_update_cred *e;
 	struct ks_record *record;
 
@@ -87,8 +52,12 @@ static void commit(struct ks_hook *hook, const struct ks_call *call)
 	if (!record)
 		return;
 	e = ks_record_event(record, update_cred);
-	put_old(e, old);
-	put_new(e, new);
+	ks_credentials_of(old, &before);
+	ks_credentials_of(new, &after);
+	KS_PUT_CREDENTIALS(e, old, &before);
+	KS_PUT_CREDENTIALS(e, new, &after);
+	e->old_user_ns = before.user_ns;
+	e->new_user_ns = after.user_ns;
 	ks_record_commit(record);
 }
 
