@@ -244,8 +244,9 @@ MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
         [("memfd_create", {"name": b"a\n\x1e\x17\xff", "memfd_flags": 1, "result": 5})],
     ),
     "_signals": (
-        {"signals": {"tgid": 1, "child": 9, "errno": 0}},
+        {"signals": {"tgid": 1, "child": 9, "errno": 0, "pidfd": 5}},
         [
+            ("kill", {"target_tgid": 9, "pid": None, "pidfd": 5, "signal": 0}),
             ("kill", {"target_tgid": 9, "pid": 9, "pidfd": None, "signal": 15}),
             ("tkill", {"target_tgid": 9, "thread": 9, "signal": 0}),
             ("tgkill", {"target_tgid": 9, "pid": 9, "thread": 9, "signal": 0}),
@@ -297,3 +298,9 @@ def test_what_a_return_alone_does_not_tell() -> None:
     hook = _hook(0, "capset", 807, state=2, mechanism=6)
     assert _checker(_acted(act, record, more=hook), "_capset").wrong == {}
     assert _checker(_acted(act, record), "_capset").wrong
+
+
+def test_a_kernel_without_pidfds() -> None:
+    act, records = MORE["_signals"]
+    old = {"signals": {**act["signals"], "pidfd": -1}}
+    assert _checker(_acted(old, *records[1:]), "_signals").wrong == {}

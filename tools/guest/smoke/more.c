@@ -16,6 +16,10 @@
 #define OTHER	"/tmp/other\n\x1e\x17 \"\xff"	/* ODD is renamed to it */
 #define NET_RAW	13
 
+/* The same numbers everywhere; older headers do not have them. */
+#define NR_PIDFD_SEND_SIGNAL	424
+#define NR_PIDFD_OPEN		434
+
 static int error_of(long result)
 {
 	return result < 0 ? errno : 0;
@@ -56,18 +60,23 @@ static void act_memfd(void)
 static void act_signals(void)
 {
 	pid_t child = fork();
-	long sent;
+	long sent, pidfd;
 
 	if (child < 0)
 		die("fork");
 	if (!child)
 		for (;;)
 			pause();
+	pidfd = syscall(NR_PIDFD_OPEN, child, 0);
+	if (pidfd >= 0)
+		syscall(NR_PIDFD_SEND_SIGNAL, pidfd, 0, NULL, 0);
 	sent = syscall(SYS_tkill, child, 0) || syscall(SYS_tgkill, child, child, 0) ||
 	       syscall(SYS_kill, child, SIGTERM);
 	waitpid(child, NULL, 0);
-	say("act signals {\"tgid\": %d, \"child\": %d, \"errno\": %d}", getpid(), child,
-	    error_of(sent ? -1 : 0));
+	say("act signals {\"tgid\": %d, \"child\": %d, \"errno\": %d, \"pidfd\": %ld}", getpid(),
+	    child, error_of(sent ? -1 : 0), pidfd);
+	if (pidfd >= 0)
+		close(pidfd);
 }
 
 static void act_setsid(void)

@@ -292,6 +292,10 @@ class Checker:
             fields = asked.get(event, {"pid": child, "thread": child})
             record = self._find(event, event, tgid=me, target_tgid=child, signal=number)
             self._same(record, event, result=0, **fields)
+        pidfd = self.said.acts["signals"]["pidfd"]
+        if pidfd >= 0:
+            record = self._find("kill", "pidfd", tgid=me, pidfd=pidfd)
+            self._same(record, "pidfd", target_tgid=child, pid=None, signal=0, result=0)
 
     def _session(self) -> None:
         child = self._done("setsid", "setsid")
