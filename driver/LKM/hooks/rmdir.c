@@ -61,6 +61,23 @@ struct ks_hook ks_hook_rmdir = {
 	.points = points,
 };
 
+/*
+ * Where the compiler has inlined vfs_rmdir() into its caller (v5.10 with GCC 10,
+ * say), nobody has taken it when this is asked.  What the permissions refuse is
+ * not seen there.
+ */
+static const struct ks_point points_inlined[] = {
+	KS_FTRACE("security_inode_rmdir", entered),
+	KS_KPROBE("security_inode_rmdir", entered),
+	{}
+};
+
+struct ks_hook ks_hook_rmdir_inlined = {
+	.name = "rmdir_inlined",
+	.event = KS_EV_rmdir,
+	.points = points_inlined,
+};
+
 static bool enter_asked(struct ks_hook *hook, const struct ks_call *call, void *data)
 {
 	if (!ks_is_wanted(rmdir) || !ks_removal_asked(data, call))
