@@ -5,6 +5,7 @@
 #include <linux/hash.h>
 #include <linux/jiffies.h>
 #include <linux/sched.h>
+#include "../context/context.h"
 #include "removal.h"
 
 /* From the question to the call a task hardly ever sleeps: few are kept at once. */
@@ -105,4 +106,14 @@ const struct inode *ks_removal_take(struct ks_removal *removal, const struct ks_
 		return look_at(removal);
 	}
 	return NULL;
+}
+
+bool ks_removal_put_path(struct ks_record *record, struct ksonde_ref *ref,
+			 const struct ks_removal *removal)
+{
+	bool known = ks_path_put(record, ref, &removal->path);
+
+	/* By this call, which is what the record says; only of files in use it would be seen. */
+	((struct ksonde_header *)record->data)->flags &= ~KSONDE_F_DELETED;
+	return known;
 }

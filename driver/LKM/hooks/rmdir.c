@@ -5,7 +5,6 @@
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
-#include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
 #include "filesystem.h"
@@ -19,7 +18,7 @@ static void record_rmdir(struct ks_hook *hook, const struct ks_removal *removal,
 	if (!record)
 		return;
 	e = ks_record_event(record, rmdir);
-	if (!ks_path_put(record, &e->path, &removal->path))
+	if (!ks_removal_put_path(record, &e->path, removal))
 		ks_absent(record, rmdir, path);
 	e->links = removal->links;
 	e->inode = removal->inode;
@@ -41,8 +40,18 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	record_rmdir(hook, data, ret);
 }
 
+static void entered(struct ks_hook *hook, const struct ks_call *call)
+{
+	struct ks_removal removal;
+
+	if (enter(hook, call, &removal))
+		record_rmdir(hook, &removal, KS_REMOVAL_NO_RESULT);
+}
+
+/* The second one is for kernels whose kprobes cannot be where ftrace is. */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("vfs_rmdir", enter, leave, sizeof(struct ks_removal)),
+	KS_FTRACE("vfs_rmdir", entered),
 	{}
 };
 
@@ -50,6 +59,23 @@ struct ks_hook ks_hook_rmdir = {
 	.name = "rmdir",
 	.event = KS_EV_rmdir,
 	.points = points,
+};
+
+/*
+ * Where the compiler has inlined vfs_rmdir() into its caller (v5.10 with GCC 10,
+ * say), nobody has taken it when this is asked.  What the permissions refuse is
+ * not seen there.
+ */
+static const struct ks_point points_inlined[] = {
+	KS_FTRACE("security_inode_rmdir", entered),
+	KS_KPROBE("security_inode_rmdir", entered),
+	{}
+};
+
+struct ks_hook ks_hook_rmdir_inlined = {
+	.name = "rmdir_inlined",
+	.event = KS_EV_rmdir,
+	.points = points_inlined,
 };
 
 static bool enter_asked(struct ks_hook *hook, const struct ks_call *call, void *data)
@@ -75,11 +101,15 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 {
 	struct ks_removal removal;
 
-	if (ks_is_wanted(rmdir) && ks_removal_asked(&removal, call))
+	if (!ks_is_wanted(rmdir) || !ks_removal_asked(&removal, call))
+		return;
+	if (READ_ONCE(ks_hook_rmdir.attachment))
+		ks_removal_note(hook, &removal);
+	else
 		record_rmdir(hook, &removal, KS_REMOVAL_NO_RESULT);
 }
 
-/* The second one is for kernels whose kprobes cannot be where ftrace is. */
+/* Likewise. */
 static const struct ks_point points_asked[] = {
 	KS_KRETPROBE("security_path_rmdir", enter_asked, leave_asked, sizeof(struct ks_removal)),
 	KS_FTRACE("security_path_rmdir", asked),

@@ -12,7 +12,6 @@
 #include <linux/fs.h>
 #include <linux/sched.h>
 #include "../compat/file.h"
-#include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
 #include "filesystem.h"
@@ -54,7 +53,7 @@ static void record_unlink(struct ks_hook *hook, const struct unlinking *unlinkin
 	if (!record)
 		return;
 	e = ks_record_event(record, unlink);
-	if (!ks_path_put(record, &e->path, &removal->path))
+	if (!ks_removal_put_path(record, &e->path, removal))
 		ks_absent(record, unlink, path);
 	e->links = removal->links;
 	e->inode = removal->inode;
@@ -82,8 +81,18 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	record_unlink(hook, data, ret);
 }
 
+static void entered(struct ks_hook *hook, const struct ks_call *call)
+{
+	struct unlinking unlinking;
+
+	if (enter(hook, call, &unlinking))
+		record_unlink(hook, &unlinking, KS_REMOVAL_NO_RESULT);
+}
+
+/* The second one is for kernels whose kprobes cannot be where ftrace is. */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("vfs_unlink", enter, leave, sizeof(struct unlinking)),
+	KS_FTRACE("vfs_unlink", entered),
 	{}
 };
 
@@ -93,6 +102,23 @@ struct ks_hook ks_hook_unlink = {
 	.points = points,
 	.prepare = prepare,
 	.release = release,
+};
+
+/*
+ * Where the compiler has inlined vfs_unlink() into its caller (v5.10 with GCC 10,
+ * say), nobody has taken it when this is asked.  What the permissions refuse is
+ * not seen there.
+ */
+static const struct ks_point points_inlined[] = {
+	KS_FTRACE("security_inode_unlink", entered),
+	KS_KPROBE("security_inode_unlink", entered),
+	{}
+};
+
+struct ks_hook ks_hook_unlink_inlined = {
+	.name = "unlink_inlined",
+	.event = KS_EV_unlink,
+	.points = points_inlined,
 };
 
 static bool enter_asked(struct ks_hook *hook, const struct ks_call *call, void *data)
@@ -121,11 +147,15 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 {
 	struct unlinking unlinking;
 
-	if (ks_is_wanted(unlink) && fill(&unlinking, ks_removal_asked(&unlinking.removal, call)))
+	if (!ks_is_wanted(unlink) || !fill(&unlinking, ks_removal_asked(&unlinking.removal, call)))
+		return;
+	if (READ_ONCE(ks_hook_unlink.attachment))
+		ks_removal_note(hook, &unlinking.removal);
+	else
 		record_unlink(hook, &unlinking, KS_REMOVAL_NO_RESULT);
 }
 
-/* The second one is for kernels whose kprobes cannot be where ftrace is. */
+/* Likewise. */
 static const struct ks_point points_asked[] = {
 	KS_KRETPROBE("security_path_unlink", enter_asked, leave_asked, sizeof(struct unlinking)),
 	KS_FTRACE("security_path_unlink", asked),

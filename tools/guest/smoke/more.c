@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include "smoke.h"
 
 #define OTHER	"/tmp/other\n\x1e\x17 \"\xff"	/* ODD is renamed to it */
+#define GONE	"/tmp/gone"
 #define NET_RAW	13
 
 /* The same numbers everywhere; older headers do not have them. */
@@ -46,6 +48,48 @@ static void act_files(void)
 	mkdir("/tmp/mounted", 0755);
 	err = error_of(mount("src", "/tmp/mounted", "tmpfs", MS_NOSUID, "size=64k"));
 	say("act mount {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+}
+
+/* A file is made, written to twice and removed, a folder removed. */
+static void act_removals(void)
+{
+	int file = open(GONE, O_CREAT | O_WRONLY | O_APPEND, 0600), err;
+
+	if (file < 0 || write(file, "one", 3) != 3 || write(file, "a\n\xff", 3) != 3)
+		die(GONE);
+	close(file);
+	say("act write {\"tgid\": %d}", getpid());
+	err = error_of(unlink(GONE));
+	say("act unlink {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+	mkdir("/tmp/folder", 0700);
+	mkdir("/tmp/folder/in", 0700);
+	err = error_of(rmdir("/tmp/folder"));
+	say("act full {\"errno\": %d}", err);
+	err = error_of(rmdir("/tmp/folder/in"));
+	say("act rmdir {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+}
+
+/* Both in a child of a mount namespace of its own; newer kernels allow the second. */
+static void act_namespaces(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child < 0)
+		die("fork");
+	if (!child)
+		_exit(syscall(SYS_unshare, CLONE_NEWNS) || chdir("/tmp") ||
+		      chroot("mounted") ? errno : 0);
+	waitpid(child, &status, 0);
+	say("act namespace {\"tgid\": %d, \"status\": %d}", child, status);
+	child = fork();
+	if (child < 0)
+		die("fork");
+	if (!child)
+		_exit(syscall(SYS_unshare, CLONE_NEWNS) || chdir("/tmp") ||
+		      syscall(SYS_pivot_root, "mounted", "mounted") ? errno : 0);
+	waitpid(child, &status, 0);
+	say("act pivot {\"tgid\": %d, \"errno\": %d}", child, WEXITSTATUS(status));
 }
 
 static void act_memfd(void)
@@ -119,6 +163,8 @@ static void act_capset(void)
 void acts_more(void)
 {
 	act_files();
+	act_removals();
+	act_namespaces();
 	act_memfd();
 	act_signals();
 	act_setsid();
