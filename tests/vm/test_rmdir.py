@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, Facts, Tap, act, context_of, file_device
+from acting import COMPAT, NASTY, OVERLAY, Facts, Tap, act, context_of, file_device
 
 EVENTS = ["rmdir"]
 
@@ -31,9 +31,10 @@ def fields_of(path: Path, **other: Any) -> dict[str, Any]:
     return {**expected, **other}
 
 
-def check(tap: Tap, facts: Facts, data: dict[str, Any], bits: int) -> None:
+def check(tap: Tap, facts: Facts, data: dict[str, Any], bits: int, flags: int = 0) -> None:
     tap.collect()
-    tap.check(tap.one("rmdir", facts["tgid"]), context_of(facts), data, flags=COMPAT if bits == 32 else 0)
+    flags |= COMPAT if bits == 32 else 0
+    tap.check(tap.one("rmdir", facts["tgid"]), context_of(facts), data, flags=flags)
 
 
 def test_rmdir(tap: Tap, tmpfs: Path, bits: int) -> None:
@@ -62,7 +63,7 @@ def test_overlay(tap: Tap, overlay: Path) -> None:
     data = fields_of(path, fs_id="overlay", links=1)
     facts = act(f"rmdir={path}")["rmdir"]
     assert facts["result"] == 0
-    check(tap, facts, data, 64)
+    check(tap, facts, data, 64, OVERLAY)
 
 
 def test_refused(tap: Tap, tmpfs: Path, bits: int) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, Facts, Tap, act, context_of, file_device
+from acting import COMPAT, NASTY, OVERLAY, Facts, Tap, act, context_of, file_device
 
 EVENTS = ["unlink"]
 
@@ -33,9 +33,10 @@ def fields_of(path: Path, **other: Any) -> dict[str, Any]:
     return {**expected, **other}
 
 
-def check(tap: Tap, facts: Facts, data: dict[str, Any], bits: int) -> None:
+def check(tap: Tap, facts: Facts, data: dict[str, Any], bits: int, flags: int = 0) -> None:
     tap.collect()
-    tap.check(tap.one("unlink", facts["tgid"]), context_of(facts), data, flags=COMPAT if bits == 32 else 0)
+    flags |= COMPAT if bits == 32 else 0
+    tap.check(tap.one("unlink", facts["tgid"]), context_of(facts), data, flags=flags)
 
 
 def test_unlink(tap: Tap, tmpfs: Path, bits: int) -> None:
@@ -92,7 +93,7 @@ def test_overlay(tap: Tap, overlay: Path) -> None:
     data = fields_of(path, fs_id="overlay")
     facts = act(f"unlink={path}")["unlink"]
     assert facts["result"] == 0
-    check(tap, facts, data, 64)
+    check(tap, facts, data, 64, OVERLAY)
 
 
 def test_refused(tap: Tap, tmpfs: Path, bits: int) -> None:

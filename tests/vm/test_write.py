@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, REREAD, Facts, Tap, act, context_of
+from acting import COMPAT, NASTY, OVERLAY, REREAD, Facts, Tap, act, context_of
 
 EVENTS = ["write"]
 
@@ -29,7 +29,8 @@ def test_write(tap: Tap, request: pytest.FixtureRequest, bits: int, where: str) 
     text = f"{NASTY}:x"
     facts = act(f"write=0:{path.name}:{text}", bits=bits, cwd=path.parent)["write"]
     assert facts["result"] == len(os.fsencode(text)) == path.stat().st_size
-    check(tap, facts, bits, path=str(path), offset=0, count=facts["result"], content=text)
+    flags = REREAD | (OVERLAY if where == "overlay" else 0)
+    check(tap, facts, bits, flags, path=str(path), offset=0, count=facts["result"], content=text)
 
 
 def test_the_first_256_bytes(tap: Tap, disk: Path, bits: int) -> None:
