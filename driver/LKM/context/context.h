@@ -96,10 +96,14 @@ bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
 bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref,
 		 const struct path *path);
 bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd);
+/* Of what the event itself removes: whether a flag says so would depend on who has it open. */
+bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
+			 const struct path *path);
 /* As d_path() asks: pipes, sockets, memfd. */
 bool ks_path_is_made_up(const struct path *path);
 /* place.c: only the flags. */
 void ks_path_flag(struct ks_record *record, const struct path *path);
+void ks_path_flag_removed(struct ks_record *record, const struct path *path);
 /* To a buffer of size bytes: the begin inside it, or NULL. */
 char *ks_path_format(const struct path *path, char *buffer, size_t size);
 

@@ -102,6 +102,15 @@ bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct 
 	return true;
 }
 
+bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
+			 const struct path *path)
+{
+	if (!ks_path_put_plain(record, ref, path))
+		return false;
+	ks_path_flag_removed(record, path);
+	return true;
+}
+
 static bool put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd, bool flagged)
 {
 	struct files_struct *files = current->files;

@@ -56,17 +56,22 @@ static bool is_outside(const struct path *path)
 	return outside;
 }
 
+void ks_path_flag_removed(struct ks_record *record, const struct path *path)
+{
+	if (ks_path_is_made_up(path))
+		return;
+	if (path->dentry->d_sb->s_magic == OVERLAYFS_SUPER_MAGIC)
+		ks_record_flag(record, KSONDE_F_OVERLAY);
+	if (is_outside(path))
+		ks_record_flag(record, KSONDE_F_OUTSIDE);
+}
+
 void ks_path_flag(struct ks_record *record, const struct path *path)
 {
 	const struct dentry *dentry = path->dentry;
 
-	if (ks_path_is_made_up(path))
-		return;
 	/* The name of what is yet to be created is in no cache either. */
-	if (d_unlinked(dentry) && d_really_is_positive(dentry))
+	if (d_unlinked(dentry) && d_really_is_positive(dentry) && !ks_path_is_made_up(path))
 		ks_record_flag(record, KSONDE_F_DELETED);
-	if (dentry->d_sb->s_magic == OVERLAYFS_SUPER_MAGIC)
-		ks_record_flag(record, KSONDE_F_OVERLAY);
-	if (is_outside(path))
-		ks_record_flag(record, KSONDE_F_OUTSIDE);
+	ks_path_flag_removed(record, path);
 }

@@ -107,13 +107,3 @@ const struct inode *ks_removal_take(struct ks_removal *removal, const struct ks_
 	}
 	return NULL;
 }
-
-bool ks_removal_put_path(struct ks_record *record, struct ksonde_ref *ref,
-			 const struct ks_removal *removal)
-{
-	bool known = ks_path_put(record, ref, &removal->path);
-
-	/* By this call, which is what the record says; only of files in use it would be seen. */
-	((struct ksonde_header *)record->data)->flags &= ~KSONDE_F_DELETED;
-	return known;
-}

@@ -35,8 +35,5 @@ void ks_removal_drop(void);
  * program, as when a stacked file system removes what is below it.
  */
 const struct inode *ks_removal_take(struct ks_removal *removal, const struct ks_call *call);
-/* Appends its path; false: absent. */
-bool ks_removal_put_path(struct ks_record *record, struct ksonde_ref *ref,
-			 const struct ks_removal *removal);
 
 #endif /* KS_HOOKS_REMOVAL_H */

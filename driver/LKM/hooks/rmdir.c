@@ -18,7 +18,7 @@ static void record_rmdir(struct ks_hook *hook, const struct ks_removal *removal,
 	if (!record)
 		return;
 	e = ks_record_event(record, rmdir);
-	if (!ks_removal_put_path(record, &e->path, removal))
+	if (!ks_path_put_removed(record, &e->path, &removal->path))
 		ks_absent(record, rmdir, path);
 	e->links = removal->links;
 	e->inode = removal->inode;

@@ -53,7 +53,7 @@ static void record_unlink(struct ks_hook *hook, const struct unlinking *unlinkin
 	if (!record)
 		return;
 	e = ks_record_event(record, unlink);
-	if (!ks_removal_put_path(record, &e->path, removal))
+	if (!ks_path_put_removed(record, &e->path, &removal->path))
 		ks_absent(record, unlink, path);
 	e->links = removal->links;
 	e->inode = removal->inode;
