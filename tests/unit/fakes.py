@@ -35,7 +35,7 @@ class FakeUsers(Users):
 
 SCHEMA = Schema.parse(schema_text())
 DECODER = Decoder(SCHEMA)
-REASONS = ("full", "nested", "overwritten", "missed", "rate_limit")
+REASONS = ("full", "nested", "overwritten", "missed", "rate_limit", "governor")
 
 
 def record(

@@ -27,6 +27,8 @@ TRUNCATED, COMPAT, REREAD, KTHREAD, UNCACHED, IRQ = (1 << bit for bit in range(6
 UNSET = 0xFFFFFFFF
 TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 CGROUPS = Path("/sys/fs/cgroup")
+#: Of the governor, microseconds a second.
+BUDGET = Path("/sys/module/ksonde/parameters/budget")
 #: Whatever a forger of text records would like in a name.
 NASTY = "a\nb\"c'd\\e\x1ef\x17g\udcff\udcc3h\u00e9 i"
 

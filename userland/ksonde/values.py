@@ -131,7 +131,7 @@ _ENUMS: dict[str, dict[int, str]] = {
     "link_kind": {1: "hard", 2: "symbolic"},
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
-    "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed", 4: "rate_limit"},
+    "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed", 4: "rate_limit", 5: "governor"},
     "session_change": {
         1: "started",
         2: "hook armed",
@@ -139,6 +139,9 @@ _ENUMS: dict[str, dict[int, str]] = {
         4: "hook unavailable",
         5: "filter changed",
         6: "stopped",
+        7: "hook thinned",
+        8: "hook disarmed",
+        9: "hook restored",
     },
     "mechanism": {
         0: "none",
@@ -156,6 +159,7 @@ DROP_REASONS: dict[str, str] = {
     "overwritten": "newer records overwrote them",
     "missed": "the mechanism had no free instance",
     "rate_limit": "withheld, more than its limit",
+    "governor": "withheld, its hook costs too much",
 }
 
 
