@@ -223,7 +223,7 @@ class FakeDriver:
         self._answer(argument, uapi.Stats, **{**self.stats, "started": int(self.started), "dropped": dropped})
 
     def _event_stats(self, argument: bytearray) -> None:
-        self._answer(argument, uapi.EventStats, produced=9, delivered=5, dropped=[4, 3, 2, 1, 5, 0, 0, 0])
+        self._answer(argument, uapi.EventStats, produced=9, delivered=5, dropped=[4, 3, 2, 1, 5, 6, 0, 0])
 
     def _cpu_stats(self, argument: bytearray) -> None:
         cpu = uapi.CpuStats.parse(bytes(argument)).cpu

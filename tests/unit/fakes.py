@@ -47,7 +47,7 @@ class FakeContainers(Containers):
 
 SCHEMA = Schema.parse(schema_text())
 DECODER = Decoder(SCHEMA)
-REASONS = ("full", "nested", "overwritten", "missed", "rate_limit")
+REASONS = ("full", "nested", "overwritten", "missed", "rate_limit", "governor")
 
 
 def record(

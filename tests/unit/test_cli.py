@@ -426,13 +426,47 @@ def test_colours_on_a_terminal() -> None:
 # ---------------------------------------------------------- other commands
 
 
+def test_hooks_that_the_governor_holds_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    row = replace(FakeDevice().rows[0], cost=18_249_000)
+    rows = [replace(row, keep=8), replace(row, state="disarmed", keep=64), replace(row, keep=0xFFFFFFFF)]
+    monkeypatch.setattr(FakeDevice, "hooks", lambda _self: rows)
+    lines = [" ".join(line.split()) for line in run("hooks")[1].splitlines()[1:]]
+    assert [line.rpartition(" kretprobe")[0] for line in lines] == [
+        "connect connect armed, 1/8 of its records",
+        "connect connect disarmed",
+        "connect connect armed, no records",
+    ]
+    assert lines[0].endswith(" 1.82")
+
+
 def test_hooks(run: Run) -> None:
     code, out, _ = run("hooks")
     assert code == 0
     head, first, second = out.splitlines()
-    assert head.split() == ["HOOK", "EVENT", "STATE", "MECHANISM", "TARGET", "HITS", "MISSED", "NS/HIT"]
-    assert first.split() == ["connect", "connect", "armed", "kretprobe", "sys_connect", "1,200", "0", "800"]
-    assert second.split() == ["update_cred", "update_cred", "idle", "none", "-", "0", "0", "-"]
+    assert head.split() == [
+        "HOOK",
+        "EVENT",
+        "STATE",
+        "MECHANISM",
+        "TARGET",
+        "HITS",
+        "MISSED",
+        "NS/HIT",
+        "%",
+        "CPU",
+    ]
+    assert first.split() == [
+        "connect",
+        "connect",
+        "armed",
+        "kretprobe",
+        "sys_connect",
+        "1,200",
+        "0",
+        "800",
+        "0.00",
+    ]
+    assert second.split() == ["update_cred", "update_cred", "idle", "none", "-", "0", "0", "-", "0.00"]
     assert "    taken" in run("hooks", "-v")[1].splitlines()
     assert json.loads(run("hooks", "--json")[1])[0]["mechanism"] == "kretprobe"
     assert run("hooks", "--arm")[0] == 0

@@ -33,6 +33,16 @@ def test_healthy(machine: Machine) -> None:
     assert health.examine(LOADED, HOOKS, "", machine) == health.Health(HEALTHY)
 
 
+def test_what_the_governor_holds_back_is_said(machine: Machine) -> None:
+    hooks = [
+        replace(HOOKS[0], keep=8),
+        replace(HOOKS[0], name="open", state="disarmed", keep=64),
+        replace(HOOKS[0], name="a\x1b", keep=0xFFFFFFFF),
+    ]
+    why = "the governor holds hooks back: connect (1/8 of its records), open (disarmed), a\\e (no records)"
+    assert health.examine(LOADED, hooks, "", machine) == health.Health(HEALTHY, why)
+
+
 def test_settling(machine: Machine) -> None:
     note(machine, state=breaker.LOADING, healthy_after=500.0)
     found = health.examine(LOADED, HOOKS, "", machine)

@@ -384,6 +384,21 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             ),
             "hook connect degraded: no x; taken",
         ),
+        *(
+            (
+                record(
+                    "session_state",
+                    {"what": what, "hook_name": "open", "mechanism": 4, "detail": None, "one_of": one_of}
+                    | {"hook_cost": 182_000_000, "all_cost": 201_500_000, "budget": 50_000_000},
+                ),
+                f"hook open {words}; it took 18.2 % of a CPU, all hooks 20.2 % of 5.0 %",
+            )
+            for what, one_of, words in (
+                (7, 8, "thinned: one of 8 of its records is kept"),
+                (8, 0, "disarmed: none of its records is kept"),
+                (9, 1, "restored: all of its records are kept"),
+            )
+        ),
     ],
 )
 def test_sentences(one: Record, words: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 
 import ksonde
 from fake_driver import FakeDriver
+from fakes import REASONS
 from ksonde import Limit, Rule, errors, uapi
 from ksonde import ring as ring_module
 from ksonde import session as session_module
@@ -405,10 +406,10 @@ def test_stats(driver: FakeDriver) -> None:
         stats = session.stats()
         assert stats.started
         assert (stats.produced, stats.delivered, stats.filtered, stats.lost_records) == (10, 6, 3, 2)
-        assert stats.dropped == {"full": 1, "nested": 2, "overwritten": 0, "missed": 1, "rate_limit": 0}
+        assert stats.dropped == dict(zip(REASONS, (1, 2, 0, 1, 0, 0)))
         event = session.event_stats("exit")
         assert (event.event, event.produced, event.delivered) == ("exit", 9, 5)
-        assert event.dropped == {"full": 4, "nested": 3, "overwritten": 2, "missed": 1, "rate_limit": 5}
+        assert event.dropped == dict(zip(REASONS, (4, 3, 2, 1, 5, 6)))
         with pytest.raises(errors.UnknownEvent):
             session.event_stats("exits")
         driver.put(1, exit_record(1))

@@ -29,7 +29,7 @@ def test_sums_rates_and_rings() -> None:
     shown = str(sums)
     assert "total 10 8 2 " in " ".join(shown.split())
     assert "0 4 MiB 4 KiB 4 KiB (0 %) 0" in " ".join(shown.split())
-    assert "dropped: full 2, nested 0, overwritten 0, missed 0, rate_limit 0" in shown
+    assert "dropped: full 2, nested 0, overwritten 0, missed 0, rate_limit 0, governor 0" in shown
 
 
 def test_without_reading() -> None:

@@ -52,6 +52,8 @@ def _names() -> values.Names:
         (43, "event", "43"),
         (0, "drop_reason", "full"),
         (4, "session_change", "hook unavailable"),
+        (8, "session_change", "hook disarmed"),
+        (5, "drop_reason", "governor"),
         (6, "mechanism", "sys_exit"),
         (7, "of the future", "7"),
         (7, "", "7"),

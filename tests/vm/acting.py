@@ -31,6 +31,8 @@ CGROUPS = Path("/sys/fs/cgroup")
 #: Above every pid_max.
 NOBODY = 1 << 23
 NO_TARGET = {"target_tgid": None, "target_start_time": None}
+#: Of the governor, microseconds a second.
+BUDGET = Path("/sys/module/ksonde/parameters/budget")
 #: Whatever a forger of text records would like in a name.
 NASTY = "a\nb\"c'd\\e\x1ef\x17g\udcff\udcc3h\u00e9 i"
 

@@ -31,7 +31,8 @@ def test_what_a_session_tells() -> None:
         assert {"connect", "process_exec", "execve_failed"} <= {hook.name for hook in wanted}
         available = [hook for hook in wanted if hook.state != "unavailable"]
         sums = {"hooks_armed": len(available), "hooks_unavailable": len(wanted) - len(available)}
-        nothing = {"hook_event": None, "mechanism": None, "hook_name": None, "detail": None}
+        costs = dict.fromkeys(("one_of", "hook_cost", "all_cost", "budget"))
+        nothing = {"hook_event": None, "mechanism": None, "hook_name": None, "detail": None, **costs}
         expected: list[dict[str, Any]] = [{"what": STARTED, **sums, **nothing}]
         for hook in wanted:
             event = tap.schema.events[hook.event].id if hook.event else None
@@ -45,6 +46,7 @@ def test_what_a_session_tells() -> None:
                     **sums,
                     "hook_name": hook.name,
                     "detail": detail,
+                    **costs,
                 }
             )
         got = [data_of(record) for record in records]

@@ -62,7 +62,8 @@ class HookInfo:
         index: its number, record.hook of what it records.
         name: of the hook.
         event: the event that it records, None for bookkeeping.
-        state: idle (nobody wants it), armed, degraded (by a later candidate), unavailable.
+        state: idle (nobody wants it), armed, degraded (by a later candidate), unavailable, disarmed (by the
+            governor, for a while).
         mechanism: none, tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit.
         target: symbol or tracepoint taken.
         users: sessions that want it.
@@ -71,6 +72,8 @@ class HookInfo:
         timed_hits: of hits, how many were timed.
         timed_ns: nanoseconds that those took.
         detail: a sentence a candidate: taken, or why not.
+        cost: nanoseconds that it took in the last second, as far as was measured.
+        keep: of its records one of so many is kept (the governor thins it); 0: all, uapi.KEEP_NONE: none.
     """
 
     index: int
@@ -85,6 +88,17 @@ class HookInfo:
     timed_hits: int
     timed_ns: int
     detail: list[str] = field(default_factory=list)
+    cost: int = 0
+    keep: int = 0
+
+    @property
+    def held(self) -> str:
+        """What the governor holds back: "disarmed", "1/8 of its records", "no records", or "" for nothing."""
+        if self.state == "disarmed":
+            return self.state
+        if self.keep == uapi.KEEP_NONE:
+            return "no records"
+        return f"1/{self.keep} of its records" if self.keep else ""
 
 
 class Device:

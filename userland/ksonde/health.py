@@ -26,7 +26,7 @@ class Health:
 
     Attributes:
         state: healthy, settling, degraded or unhealthy.
-        why: a sentence; "" when it is healthy.
+        why: a sentence; "" when it is healthy and the governor holds nothing back.
         notes: what the crash breaker knows beyond that.
     """
 
@@ -69,7 +69,12 @@ def _judge(
     seconds = breaker.left(note, machine) if note is not None else 0.0
     if seconds:
         return SETTLING, f"healthy in {seconds:.0f} s, if nothing happens"
+    hooks = list(hooks)
     missing = [hook.name for hook in hooks if hook.state == "unavailable"]
     if missing:
         return DEGRADED, f"hooks cannot be armed: {', '.join(printable(name) for name in missing)}"
+    held = [f"{printable(hook.name)} ({hook.held})" for hook in hooks if hook.held]
+    if held:
+        # As it was told to: a load that passes, or a budget that is too small, is no fault of it.
+        return HEALTHY, f"the governor holds hooks back: {', '.join(held)}"
     return HEALTHY, ""

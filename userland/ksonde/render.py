@@ -603,6 +603,9 @@ class Renderer:
         hook, detail = get(record, "hook_name"), get(record, "detail")
         if hook:
             what = f"hook {text.quote(hook)} {what.rpartition(' ')[2]}"
+        one_of = get(record, "one_of")
+        if one_of is not None:
+            return f"{what}: {_governed(record, one_of)}"
         lines = [text.printable(line) for line in (detail or "").splitlines() if line.strip()]
         mechanism = get(record, "mechanism")
         if not lines and mechanism:
@@ -629,6 +632,16 @@ class Renderer:
             for field, value in pairs
             if value is not None
         )
+
+
+def _governed(record: Record, one_of: int) -> str:
+    """What is kept of a hook's records, and what the hooks took of a CPU."""
+    kept = {0: "none of its records is kept", 1: "all of its records are kept"}
+    took, everything, budget = (
+        f"{(get(record, name) or 0) / 1e7:.1f} %" for name in ("hook_cost", "all_cost", "budget")
+    )
+    words = kept.get(one_of, f"one of {one_of} of its records is kept")
+    return f"{words}; it took {took} of a CPU, all hooks {everything} of {budget}"
 
 
 def get(record: Record, name: str) -> Any:

@@ -46,7 +46,7 @@ class Stats:
         started: it records.
         produced: records that passed the filters.
         delivered: of those, put into a ring.
-        dropped: records by reason: full, nested, overwritten, missed, rate_limit.
+        dropped: records by reason: full, nested, overwritten, missed, rate_limit, governor.
         filtered: held back by the filters.
         lost_records: LOST records put into a ring.
         wakeups: of the reader.

@@ -100,6 +100,7 @@ class HookState(IntEnum):
     ARMED = 1
     DEGRADED = 2
     UNAVAILABLE = 3
+    DISARMED = 4
 
 
 class Mechanism(IntEnum):
@@ -155,15 +156,18 @@ class DropReason(IntEnum):
     OVERWRITTEN = 2
     MISSED = 3
     RATE_LIMIT = 4
+    GOVERNOR = 5
 
 
-DROP_REASONS: Final = 5
+DROP_REASONS: Final = 6
 DROP_PLACES: Final = 8
 EVENT_MAX: Final = 1024
 RULES_MAX: Final = 64
 RULE_EXE_MAX: Final = 256
 #: Index of RULE_STATS: what no include rule matched.
 RULE_NONE: Final = 0xFFFFFFFF
+#: HookInfo.keep: no record.
+KEEP_NONE: Final = 0xFFFFFFFF
 LIMITS_MAX: Final = 64
 LIMIT_MAX: Final = 100000
 LIMIT_PROCESSES: Final = 256
@@ -206,6 +210,9 @@ HookInfo = Struct(
     "name" / Bytes(32),
     "target" / Bytes(64),
     "detail" / Bytes(512),
+    "cost" / Int64ul,
+    "keep" / Int32ul,
+    "reserved" / Int32ul,
 )
 
 Events = Struct("size" / Int32ul, "reserved" / Int32ul, "mask" / Array(EVENT_MAX // 64, Int64ul))

@@ -155,9 +155,9 @@ _ENUMS: dict[str, dict[int, str]] = {
     "namespace_kind": {1: "unshare", 2: "setns", 3: "pivot_root", 4: "chroot"},
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
-    "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed", 4: "rate_limit"},
     "noticed": {1: "given others", 2: "made a task", 3: "ended"},
     "explained": {0: "before ksonde looked", 1: "fork", 2: "exec or a system call", 3: "an escalation"},
+    "drop_reason": {0: "full", 1: "nested", 2: "overwritten", 3: "missed", 4: "rate_limit", 5: "governor"},
     "session_change": {
         1: "started",
         2: "hook armed",
@@ -165,6 +165,9 @@ _ENUMS: dict[str, dict[int, str]] = {
         4: "hook unavailable",
         5: "filter changed",
         6: "stopped",
+        7: "hook thinned",
+        8: "hook disarmed",
+        9: "hook restored",
     },
     "mechanism": {
         0: "none",
@@ -182,6 +185,7 @@ DROP_REASONS: dict[str, str] = {
     "overwritten": "newer records overwrote them",
     "missed": "the mechanism had no free instance",
     "rate_limit": "withheld, more than its limit",
+    "governor": "withheld, its hook costs too much",
 }
 
 

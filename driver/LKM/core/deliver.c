@@ -28,7 +28,7 @@ unsigned long ks_rings_full;
 
 static bool gap_waits(enum ksonde_drop_reason reason)
 {
-	return reason == KSONDE_DROP_RATE_LIMIT;
+	return reason == KSONDE_DROP_RATE_LIMIT || reason == KSONDE_DROP_GOVERNOR;
 }
 
 static void gap_note(struct ks_session_cpu *sc, u32 event,

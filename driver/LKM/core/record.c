@@ -28,7 +28,7 @@ u32 ks_wanted[KS_EVENTS];
 
 static DEFINE_PER_CPU(struct ks_slots, ks_slots);
 
-static noinline void record_drop(u32 event, u32 sessions)
+static noinline void record_drop(u32 event, u32 sessions, enum ksonde_drop_reason reason)
 {
 	struct ks_session *session;
 	u32 bit;
@@ -37,7 +37,7 @@ static noinline void record_drop(u32 event, u32 sessions)
 		bit = sessions & -sessions;
 		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
 		if (session)
-			ks_deliver_drop(session, event, KSONDE_DROP_NESTED);
+			ks_deliver_drop(session, event, reason);
 	}
 }
 
@@ -72,7 +72,7 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 	struct ks_record *record;
 
 	if (unlikely(slot >= KS_SLOTS)) {
-		record_drop(event, sessions);
+		record_drop(event, sessions, KSONDE_DROP_NESTED);
 		return NULL;
 	}
 	WRITE_ONCE(slots->level, slot + 1);
@@ -94,6 +94,17 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 	return record;
 }
 
+/* Its hook costs too much: of the records that are left out each is counted. */
+static noinline u32 record_thin(struct ks_hook *hook, u32 event, u32 sessions)
+{
+	u32 keep = READ_ONCE(hook->keep);
+
+	if (!keep || ks_hook_keeps(hook, keep))
+		return sessions;
+	record_drop(event, sessions, KSONDE_DROP_GOVERNOR);
+	return 0;
+}
+
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
 {
 	const u32 first = sizeof(struct ksonde_header) + sizeof(struct ks_context);
@@ -105,6 +116,8 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 	sessions = ks_filter(READ_ONCE(ks_wanted[event]), event);
 	if (unlikely(sessions & (u32)READ_ONCE(ks_rings_full)))
 		sessions = ks_deliver_cut(sessions, event);
+	if (sessions && unlikely(READ_ONCE(hook->keep)))
+		sessions = record_thin(hook, event, sessions);
 	if (sessions)
 		record = record_open(sessions, event, id, first, size);
 	if (!record) {

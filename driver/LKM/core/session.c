@@ -2,8 +2,9 @@
 /*
  * Sessions: places in a table, rings, start and stop.
  *
- * Lock order: session->lock, ks_active_lock, the engine's.  Probes take none:
- * they see a session through ks_sessions[] with preemption off.
+ * Lock order: session->lock, ks_active_lock, the engine's.  The governor's work,
+ * which is waited for under the first two, takes the last one only.  Probes
+ * take none: they see a session through ks_sessions[] with preemption off.
  */
 #include <linux/cpumask.h>
 #include <linux/log2.h>
@@ -169,7 +170,8 @@ static int session_activate(u64 wanted)
 		ks_record_stop();
 		goto out_unlock;
 	}
-	ks_active++;
+	if (!ks_active++)
+		ks_governor_start();
 out_unlock:
 	mutex_unlock(&ks_active_lock);
 	return err;
@@ -178,6 +180,8 @@ out_unlock:
 static void session_deactivate(u64 wanted)
 {
 	mutex_lock(&ks_active_lock);
+	if (ks_active == 1)
+		ks_governor_stop();
 	ks_engine_disarm(wanted);
 	if (!--ks_active) {
 		ks_process_stop();

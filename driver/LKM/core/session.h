@@ -134,10 +134,21 @@ enum ks_state_change {
 	KS_STATE_HOOK_UNAVAILABLE = 4,
 	KS_STATE_FILTER = 5,
 	KS_STATE_STOPPED = 6,
+	KS_STATE_HOOK_THINNED = 7,
+	KS_STATE_HOOK_DISARMED = 8,
+	KS_STATE_HOOK_RESTORED = 9,
 };
 
 void ks_state_started(struct ks_session *session);
 void ks_state_tell(struct ks_session *session, enum ks_state_change what);
+/* To all sessions that want the event of a hook; it may have become unavailable.  May sleep. */
+void ks_state_governed(const struct ks_hook *hook, enum ks_state_change what);
+
+/* governor.c: what hooks cost is held under a budget while any session is started. */
+void ks_governor_start(void);
+void ks_governor_stop(void);
+/* ns a second: of all hooks, and what they may take. */
+void ks_governor_costs(u64 *all, u64 *budget);
 
 /* filter.c: counts what is held back from a session; gives its bit. */
 u32 ks_filter_count(u32 bit);

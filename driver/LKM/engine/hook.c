@@ -93,9 +93,39 @@ static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 	return true;
 }
 
-static void hook_attach(struct ks_hook *hook)
+/* By the first point that can be. */
+static bool hook_attach_any(struct ks_hook *hook)
 {
 	const struct ks_point *point;
+
+	for (point = hook->points; point->mechanism; point++) {
+		if (!strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
+		    hook_try(hook, point))
+			return true;
+	}
+	for (point = hook->points; point->mechanism; point++) {
+		if (strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
+		    hook_try(hook, point))
+			return true;
+	}
+	return false;
+}
+
+static void hook_release(struct ks_hook *hook)
+{
+	if (hook->prepared && hook->release)
+		hook->release();
+	hook->prepared = false;
+}
+
+static void hook_is_unavailable(struct ks_hook *hook)
+{
+	hook->state = KSONDE_HOOK_UNAVAILABLE;
+	pr_warn("hook %s is unavailable: %s", hook->name, hook->detail);
+}
+
+static void hook_attach(struct ks_hook *hook)
+{
 	int err;
 
 	hook->detail[0] = '\0';
@@ -108,23 +138,25 @@ static void hook_attach(struct ks_hook *hook)
 	err = hook->prepare ? hook->prepare() : 0;
 	if (err) {
 		scnprintf(hook->detail, sizeof(hook->detail), "preparing it failed (%d)\n", err);
-		goto unavailable;
+		hook_is_unavailable(hook);
+		return;
 	}
-	for (point = hook->points; point->mechanism; point++) {
-		if (!strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
-		    hook_try(hook, point))
-			return;
-	}
-	for (point = hook->points; point->mechanism; point++) {
-		if (strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
-		    hook_try(hook, point))
-			return;
-	}
-	if (hook->release)
-		hook->release();
-unavailable:
-	hook->state = KSONDE_HOOK_UNAVAILABLE;
-	pr_warn("hook %s is unavailable: %s", hook->name, hook->detail);
+	hook->prepared = true;
+	if (hook_attach_any(hook))
+		return;
+	hook_release(hook);
+	hook_is_unavailable(hook);
+}
+
+/* No handler of it runs any more. */
+static void hook_free(struct ks_hook *hook)
+{
+	const struct ks_mechanism *mechanism = ks_mechanisms[hook->taken->mechanism];
+
+	if (mechanism->missed)
+		hook->missed_before += mechanism->missed(hook->attachment);
+	ks_attachment_free(mechanism, hook->attachment);
+	hook->attachment = NULL;
 }
 
 void ks_engine_arm(u64 events)
@@ -159,17 +191,47 @@ void ks_engine_disarm(u64 events)
 	ks_synchronize_probes();
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		hook = ks_hooks[i];
-		if (gone[i]) {
-			ks_attachment_free(ks_mechanisms[hook->taken->mechanism],
-					   hook->attachment);
-			hook->attachment = NULL;
-			if (hook->release)
-				hook->release();
-		}
-		if (!hook->users)
+		if (gone[i])
+			hook_free(hook);
+		if (!hook->users) {
+			hook_release(hook);
 			hook->state = KSONDE_HOOK_IDLE;
+		}
 	}
 	mutex_unlock(&ks_engine_lock);
+}
+
+bool ks_engine_suspend(struct ks_hook *hook)
+{
+	bool armed;
+
+	mutex_lock(&ks_engine_lock);
+	armed = hook->attachment;
+	if (armed) {
+		ks_mechanisms[hook->taken->mechanism]->detach(hook->attachment);
+		tracepoint_synchronize_unregister();
+		ks_synchronize_probes();
+		hook_free(hook);
+		hook->state = KSONDE_HOOK_DISARMED;
+	}
+	mutex_unlock(&ks_engine_lock);
+	return armed;
+}
+
+bool ks_engine_resume(struct ks_hook *hook)
+{
+	bool disarmed;
+
+	mutex_lock(&ks_engine_lock);
+	disarmed = hook->state == KSONDE_HOOK_DISARMED;
+	if (disarmed) {
+		/* It is still prepared: handlers of others may use what it has. */
+		hook->detail[0] = '\0';
+		if (!hook_attach_any(hook))
+			hook_is_unavailable(hook);
+	}
+	mutex_unlock(&ks_engine_lock);
+	return disarmed;
 }
 
 u64 ks_engine_missed(const struct ks_hook *hook)
@@ -180,10 +242,27 @@ u64 ks_engine_missed(const struct ks_hook *hook)
 	for_each_possible_cpu(cpu)
 		missed += READ_ONCE(per_cpu_ptr(hook->stats, cpu)->missed);
 	mutex_lock(&ks_engine_lock);
+	missed += hook->missed_before;
 	if (hook->attachment && ks_mechanisms[hook->taken->mechanism]->missed)
 		missed += ks_mechanisms[hook->taken->mechanism]->missed(hook->attachment);
 	mutex_unlock(&ks_engine_lock);
 	return missed;
+}
+
+void ks_hook_timed(struct ks_hook *hook, u64 ns)
+{
+	__this_cpu_add(hook->stats->timed_ns, ns);
+	__this_cpu_add(hook->stats->cost_ns, min_t(u64, ns, KS_TIMED_MOST));
+}
+
+u64 ks_engine_cost(const struct ks_hook *hook)
+{
+	unsigned int cpu;
+	u64 sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu_ptr(hook->stats, cpu)->cost_ns);
+	return sum * KS_TIMED_EVERY;
 }
 
 static void hook_sum_stats(struct ks_hook *hook, struct ksonde_hook_info *info)
@@ -218,6 +297,8 @@ int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info)
 	info->event = hook->event < KS_EVENTS ? ks_event_ids[hook->event] : 0;
 	info->state = hook->state;
 	info->users = hook->users;
+	info->keep = READ_ONCE(hook->keep);
+	info->cost = READ_ONCE(hook->cost);
 	if (hook->taken) {
 		info->mechanism = hook->taken->mechanism;
 		strscpy((char *)info->target, hook->taken->target, sizeof(info->target));

@@ -7,6 +7,7 @@
 #ifndef KS_HOOK_H
 #define KS_HOOK_H
 
+#include <linux/bitops.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched/clock.h>
@@ -84,6 +85,8 @@ struct ks_point {
 
 /* One hit in so many is timed: a clock read costs more than the counting. */
 #define KS_TIMED_EVERY	64
+/* ns: what took longer was stretched by an interrupt, or by a hypervisor. */
+#define KS_TIMED_MOST	100000
 
 /* Per CPU, so that counting costs no shared cache line. */
 struct ks_hook_stats {
@@ -91,12 +94,18 @@ struct ks_hook_stats {
 	u64 timed_hits;
 	u64 timed_ns;
 	u64 missed;		/* by the handlers, beside what the mechanism missed */
+	u64 cost_ns;		/* as timed_ns, but no hit counts for more than KS_TIMED_MOST */
+	u32 random;
 };
+
+/* ks_hook.keep: no record. */
+#define KS_KEEP_NONE	(~0U)
 
 struct ks_hook {
 	const char *name;
 	u32 event;			/* enum ks_event_index; KS_EVENTS: none */
 	bool always;			/* armed while any session is started */
+	bool vital;			/* what others need: nothing for the governor */
 	const struct ks_point *points;	/* ends with an empty one */
 	/* What the handlers need while the hook is armed; may sleep.  Both or none. */
 	int (*prepare)(void);
@@ -104,10 +113,14 @@ struct ks_hook {
 
 	/* The engine's, under its mutex. */
 	u32 index;
+	u32 keep;			/* the governor's: one record of so many; 0: all */
 	u32 users;
 	u32 state;			/* enum ksonde_hook_state */
 	const struct ks_point *taken;
 	struct ks_attachment *attachment;
+	bool prepared;
+	u64 missed_before;		/* by attachments that are gone */
+	u64 cost;			/* the governor's: ns of the last second */
 	char detail[512];
 	struct ks_hook_stats __percpu *stats;
 };
@@ -136,11 +149,14 @@ static __always_inline u64 ks_hook_enter(struct ks_hook *hook)
 	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
 }
 
+/* Preemption is off. */
+void ks_hook_timed(struct ks_hook *hook, u64 ns);
+
 static __always_inline void ks_hook_leave(struct ks_hook *hook, u64 token)
 {
 	if (unlikely(token)) {
 		__this_cpu_inc(hook->stats->timed_hits);
-		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
+		ks_hook_timed(hook, local_clock() - token);
 	}
 	preempt_enable_notrace();
 }
@@ -155,8 +171,18 @@ static __always_inline u64 ks_hook_reenter(struct ks_hook *hook)
 static __always_inline void ks_hook_releave(struct ks_hook *hook, u64 token)
 {
 	if (unlikely(token))
-		__this_cpu_add(hook->stats->timed_ns, local_clock() - token);
+		ks_hook_timed(hook, local_clock() - token);
 	preempt_enable_notrace();
+}
+
+/* Preemption is off: this record is one of those that are kept. */
+static inline bool ks_hook_keeps(struct ks_hook *hook, u32 keep)
+{
+	/* Every n-th would be those that are timed, or none of them, for ever. */
+	u32 random = __this_cpu_read(hook->stats->random) * 1664525 + 1013904223;
+
+	__this_cpu_write(hook->stats->random, random);
+	return keep != KS_KEEP_NONE && (u64)random * keep < BIT_ULL(32);
 }
 
 int ks_engine_init(void);
@@ -173,6 +199,15 @@ void ks_engine_arm(u64 events);
 void ks_engine_disarm(u64 events);
 /* Whether hook serves one of events. */
 bool ks_engine_serves(const struct ks_hook *hook, u64 events);
+
+/*
+ * The governor's: takes the probes of an armed hook away, or puts them back;
+ * false: there is nothing to be done.  May sleep.
+ */
+bool ks_engine_suspend(struct ks_hook *hook);
+bool ks_engine_resume(struct ks_hook *hook);
+/* ns that its hits took since load, as far as one in so many tells. */
+u64 ks_engine_cost(const struct ks_hook *hook);
 
 int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info);
 u64 ks_engine_missed(const struct ks_hook *hook);

@@ -288,6 +288,7 @@ static const struct ks_point points[] = {
 struct ks_hook ks_hook_connect_outcome = {
 	.name = "connect_outcome",
 	.event = KS_EV_connect,
+	.vital = true,
 	.points = points,
 	.prepare = prepare,
 	.release = release,

@@ -147,6 +147,7 @@ enum ksonde_hook_state {
 	KSONDE_HOOK_ARMED = 1,		/* by its first candidate */
 	KSONDE_HOOK_DEGRADED = 2,	/* by a later candidate; detail says why */
 	KSONDE_HOOK_UNAVAILABLE = 3,	/* no candidate works here; detail says why */
+	KSONDE_HOOK_DISARMED = 4,	/* by the governor, for a while: it costs too much */
 };
 
 /* Mechanism of a hook's candidate. */
@@ -175,6 +176,9 @@ struct ksonde_hook_info {
 	__u8 name[32];		/* NUL-padded */
 	__u8 target[64];	/* what was taken: symbol or tracepoint, NUL-padded */
 	__u8 detail[512];	/* a line a candidate: taken, or why not; NUL-padded */
+	__u64 cost;		/* ns that it took in the last second, as far as was measured */
+	__u32 keep;		/* of its records one of so many is kept; 0: all, ~0: none */
+	__u32 reserved;
 };
 
 /* SET_EVENTS: the events wanted; bit n of mask[n / 64].  EBUSY when started. */
@@ -266,21 +270,18 @@ struct ksonde_rule_stats {
 };
 
 /*
- * SET_LIMITS: how many records of an event a second, of all tasks of this
- * session together and of each process (tgid) apart.  What is not used within
- * a second is not saved up: so many at once, and from then on one as soon as
- * its share of a second has passed.  A record that is beyond is withheld: it
- * is counted as lost (KSONDE_DROP_RATE_LIMIT), and a LOST record tells, once a
- * second for each event and CPU, how many they were and from when to when.
+ * SET_LIMITS: how many records of an event a second, of all tasks together and
+ * of each process (tgid) apart: so many at once, and from then on one as soon
+ * as its share of a second has passed.  What is beyond is withheld: counted as
+ * lost (KSONDE_DROP_RATE_LIMIT) and told, once a second for each event and CPU.
  *
- * A limit holds for this session only, for what its filter and rules let
- * through.  The outcome of a connect is told when its call was.  The driver
- * knows KSONDE_LIMIT_PROCESSES pairs of event and process at once; it forgets
- * first those that have all of their share again.  Where that is not enough a
- * process that is forgotten begins anew: more is recorded then, never less.
+ * They hold for this session, for what its filter and rules let through.  The
+ * outcome of a connect is told when its call was.  The driver knows
+ * KSONDE_LIMIT_PROCESSES pairs of event and process at once; who is forgotten
+ * (first those that have all of their share) begins anew: more is recorded.
  *
- * The limits given replace all there were, count 0: with none.  Takes effect
- * at once; when the call fails the old ones stay.
+ * The limits given replace all there were, count 0: with none, at once; when
+ * the call fails the old ones stay.
  */
 #define KSONDE_LIMITS_MAX	64
 #define KSONDE_LIMIT_MAX	100000	/* records a second */
@@ -322,11 +323,10 @@ enum ksonde_drop_reason {
 	KSONDE_DROP_OVERWRITTEN = 2,	/* flight recorder: made room for a newer one */
 	KSONDE_DROP_MISSED = 3,		/* no free instance (kretprobe), or place (outcome) */
 	KSONDE_DROP_RATE_LIMIT = 4,	/* withheld: more than SET_LIMITS allows */
-	KSONDE_DROP_REASONS = 5,
+	KSONDE_DROP_GOVERNOR = 5,	/* withheld: its hook costs too much, see SESSION_STATE */
+	KSONDE_DROP_REASONS = 6,
+	KSONDE_DROP_PLACES = 8,		/* room for them in what follows */
 };
-
-/* Room for reasons in what follows; beyond KSONDE_DROP_REASONS all is 0. */
-#define KSONDE_DROP_PLACES	8
 
 /*
  * STATS: the session's sums since START, LOST records apart.

@@ -13,7 +13,7 @@ from .options import JsonOption, ProfileOption
 if TYPE_CHECKING:
     from ksonde.device import HookInfo
 
-_HEAD = ("HOOK", "EVENT", "STATE", "MECHANISM", "TARGET", "HITS", "MISSED", "NS/HIT")
+_HEAD = ("HOOK", "EVENT", "STATE", "MECHANISM", "TARGET", "HITS", "MISSED", "NS/HIT", "% CPU")
 
 
 def hooks(
@@ -28,6 +28,7 @@ def hooks(
 ) -> None:
     """List every hook: its state, the mechanism taken, hits and the time that one takes.
 
+    % CPU is what all hits of the last second took of one CPU, as far as was measured.
     With --profile only those that serve its events, and the bookkeeping. Nothing is armed that nobody
     listens to: without a session all hooks are idle (see --arm).
     """
@@ -67,16 +68,17 @@ def _table(rows: list[HookInfo], *, verbose: bool) -> str:
             (
                 printable(row.name),
                 row.event or "-",
-                row.state,
+                row.state if row.held in ("", row.state) else f"{row.state}, {row.held}",
                 row.mechanism,
                 printable(row.target) or "-",
                 f"{row.hits:,}",
                 f"{row.missed:,}",
                 f"{row.timed_ns / row.timed_hits:,.0f}" if row.timed_hits else "-",
+                f"{row.cost / 1e7:.2f}",
             )
             for row in rows
         ],
-        right="<<<<<>>>",
+        right="<<<<<>>>>",
     ).split("\n")
     if not verbose:
         return "\n".join(lines)
