@@ -80,6 +80,7 @@ static void release(void)
 struct ks_hook ks_hook_escalation_commit = {
 	.name = "escalation_commit",
 	.event = KS_EV_privilege_escalation,
+	.vital = true,
 	.points = commit_points,
 	.prepare = prepare,
 	.release = release,
@@ -113,6 +114,7 @@ static void nothing(void)
 struct ks_hook ks_hook_escalation_exit = {
 	.name = "escalation_exit",
 	.event = KS_EV_privilege_escalation,
+	.vital = true,
 	.points = exit_points,
 	.prepare = need_table,
 	.release = nothing,
@@ -160,6 +162,7 @@ static int look_at_all(void)
 struct ks_hook ks_hook_escalation_fork = {
 	.name = "escalation_fork",
 	.event = KS_EV_privilege_escalation,
+	.vital = true,
 	.points = fork_points,
 	.prepare = look_at_all,
 	.release = nothing,

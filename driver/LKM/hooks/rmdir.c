@@ -5,6 +5,7 @@
  */
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
 #include "filesystem.h"

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/sched.h>
 #include "../compat/file.h"
+#include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
 #include "filesystem.h"
