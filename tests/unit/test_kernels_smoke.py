@@ -43,6 +43,7 @@ def _hook(index: int, name: str, event: int, state: int = 1, mechanism: int = 4,
         "mechanism": mechanism, "users": 1, "hits": 1, "missed": 0, "timed_hits": 0, "timed_ns": 0,
         "name": name.encode().ljust(32, b"\0"), "target": bytes(64),
         "detail": detail.encode().ljust(512, b"\0"),
+        "cost": 0, "keep": 0, "reserved": 0,
     }  # fmt: skip
     return _blob("hook", uapi.HookInfo.build(row))
 

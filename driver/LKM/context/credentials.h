@@ -22,20 +22,23 @@ struct ks_credentials {
 void ks_credentials_of(const struct cred *cred, struct ks_credentials *out);
 
 /* Copies all but the namespace to the fields of an event, `when`_uid and so on. */
-#define KS_PUT_CREDENTIALS(e, when, c) do {				\
-	(e)->when##_uid = (c)->uid;					\
-	(e)->when##_euid = (c)->euid;					\
-	(e)->when##_suid = (c)->suid;					\
-	(e)->when##_fsuid = (c)->fsuid;					\
-	(e)->when##_gid = (c)->gid;					\
-	(e)->when##_egid = (c)->egid;					\
-	(e)->when##_sgid = (c)->sgid;					\
-	(e)->when##_fsgid = (c)->fsgid;					\
-	(e)->when##_cap_inheritable = (c)->cap_inheritable;		\
-	(e)->when##_cap_permitted = (c)->cap_permitted;			\
-	(e)->when##_cap_effective = (c)->cap_effective;			\
-	(e)->when##_cap_bounding = (c)->cap_bounding;			\
-	(e)->when##_cap_ambient = (c)->cap_ambient;			\
+#define KS_PUT_CREDENTIALS(event, when, credentials) do {		\
+	const struct ks_credentials *_c = (credentials);		\
+	typeof(event) _e = (event);					\
+									\
+	_e->when##_uid = _c->uid;					\
+	_e->when##_euid = _c->euid;					\
+	_e->when##_suid = _c->suid;					\
+	_e->when##_fsuid = _c->fsuid;					\
+	_e->when##_gid = _c->gid;					\
+	_e->when##_egid = _c->egid;					\
+	_e->when##_sgid = _c->sgid;					\
+	_e->when##_fsgid = _c->fsgid;					\
+	_e->when##_cap_inheritable = _c->cap_inheritable;		\
+	_e->when##_cap_permitted = _c->cap_permitted;			\
+	_e->when##_cap_effective = _c->cap_effective;			\
+	_e->when##_cap_bounding = _c->cap_bounding;			\
+	_e->when##_cap_ambient = _c->cap_ambient;			\
 } while (0)
 
 /* How a thread came by its credentials; values of privilege_escalation's field. */

@@ -101,8 +101,10 @@ static int walk(const struct path *path, struct ks_text *text, unsigned int seq)
 
 	for (depth = 0; depth < KS_WALK_DEPTH; depth++) {
 		if (dentry == mnt->mnt_root) {
-			if (!ks_knows_mounts || !ks_mount_up(&mnt, &dentry))
-				return ks_knows_mounts || IS_ENABLED(CONFIG_PREEMPT_RT) ? 0 : -ENOENT;
+			if (!ks_knows_mounts)
+				return IS_ENABLED(CONFIG_PREEMPT_RT) ? 0 : -ENOENT;
+			if (!ks_mount_up(&mnt, &dentry))
+				return 0;
 			continue;
 		}
 		if (IS_ROOT(dentry))

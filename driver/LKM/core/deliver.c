@@ -2,10 +2,9 @@
 /*
  * From a record to a session's ring, and to its reader's attention.
  *
- * What does not fit is counted by event and reason, and noted as a gap.  No
- * record is written behind a gap before the gap's LOST records are.  Gaps of
- * what was withheld wait for a second: others pass meanwhile, and each would
- * bring a LOST record along.
+ * What does not fit is counted by event and reason, and noted as a gap, whose
+ * LOST records come before the next record.  Those of what was withheld wait for
+ * a second: others pass meanwhile, and each would bring one along.
  *
  * A probe never wakes anybody: it queues an irq_work, which wakes the reader
  * at once when the last time is long ago or much has gathered, and else
@@ -43,7 +42,6 @@ static void gap_note(struct ks_session_cpu *sc, u32 event,
 	local64_add(count, &gap->count);
 	WRITE_ONCE(sc->ring.control->dropped, sc->ring.control->dropped + count);
 	if (!gap_waits(reason)) {
-		/* A writer that interrupts this one has its own bit. */
 		set_bit(event, sc->gaps_pending);
 	} else {
 		/* The first one of a second starts the timer. */
