@@ -271,17 +271,13 @@ struct ksonde_rule_stats {
 
 /*
  * SET_LIMITS: how many records of an event a second, of all tasks of this
- * session together and of each process (tgid) apart.  What is not used within
- * a second is not saved up: so many at once, and from then on one as soon as
- * its share of a second has passed.  One more is withheld: counted as lost
- * (KSONDE_DROP_RATE_LIMIT), and told by a LOST record, once a second for each
- * event and CPU.
- *
- * A limit holds for this session only, for what its filter and rules let
- * through.  The outcome of a connect is told when its call was.  Of pairs of
- * event and process KSONDE_LIMIT_PROCESSES are known at once; one that has to be
- * forgotten begins anew: more is recorded then, never less.  The limits given
- * replace all there were, count 0: with none.  When the call fails those stay.
+ * session together and of each process (tgid) apart: so many at once, then one
+ * as soon as its share of a second has passed.  One more is withheld: lost
+ * (KSONDE_DROP_RATE_LIMIT), told once a second for each event and CPU.  Counted
+ * is what filter and rules let through; the outcome of a connect is told when
+ * its call was.  KSONDE_LIMIT_PROCESSES pairs of event and process are known at
+ * once; one that is forgotten begins anew: more is recorded then, never less.
+ * The limits replace all there were; when the call fails those stay.
  */
 #define KSONDE_LIMITS_MAX	64
 #define KSONDE_LIMIT_MAX	100000	/* records a second */
