@@ -21,7 +21,7 @@
 #include "schema.h"
 #include "session.h"
 
-unsigned long ks_rings_full;
+unsigned long ks_unusual;
 
 /* ---------------------------------------------------------------- gaps */
 
@@ -113,7 +113,7 @@ static noinline int gaps_put_all(struct ks_session_cpu *sc, u64 seq)
 		if (err)
 			return err;
 	}
-	clear_bit(__ffs(sc->session->bit), &ks_rings_full);
+	clear_bit(__ffs(sc->session->bit), &ks_unusual);
 	return 0;
 }
 
@@ -237,7 +237,7 @@ u32 ks_deliver_cut(u32 sessions, u32 event)
 	struct ks_session *session;
 	struct ks_session_cpu *sc;
 
-	for (left = sessions & (u32)READ_ONCE(ks_rings_full); left; left &= left - 1) {
+	for (left = sessions & (u32)READ_ONCE(ks_unusual); left; left &= left - 1) {
 		bit = left & -left;
 		session = rcu_dereference_sched(ks_sessions[__ffs(left)]);
 		if (!session)
@@ -272,7 +272,7 @@ static __always_inline void deliver(struct ks_session_cpu *sc, const struct ks_r
 	if (unlikely(gaps_put(sc, header->seq) ||
 		     ks_ring_put(&sc->ring, header, header->length))) {
 		drop_count(sc, record->event, KSONDE_DROP_FULL, 1);
-		set_bit(__ffs(sc->session->bit), &ks_rings_full);
+		set_bit(__ffs(sc->session->bit), &ks_unusual);
 		return;
 	}
 	local64_inc(&tally->produced);

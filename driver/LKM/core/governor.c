@@ -10,6 +10,7 @@
  * taken back when there is room again: not before 10 s, and twice that, four
  * times that, ... when it had to be taken again soon after.
  */
+#include <linux/bitops.h>
 #include <linux/kernel.h>
 #include <linux/ktime.h>
 #include <linux/math64.h>
@@ -192,6 +193,20 @@ static void restore_all(void)
 	}
 }
 
+/* For probes, which look at hook->keep only then. */
+static void tell_probes(void)
+{
+	bool thinned = false;
+	unsigned int i;
+
+	for (i = 0; i < ks_engine_hooks(); i++)
+		thinned |= ks_hooks[i]->keep;
+	if (thinned)
+		set_bit(KS_UNUSUAL_THINNED, &ks_unusual);
+	else
+		clear_bit(KS_UNUSUAL_THINNED, &ks_unusual);
+}
+
 static void governor_look(struct work_struct *work)
 {
 	u64 all, may;
@@ -209,6 +224,7 @@ static void governor_look(struct work_struct *work)
 		restore_one();
 		quiet = 0;
 	}
+	tell_probes();
 	schedule_delayed_work(&governor_work, HZ);
 }
 
@@ -236,5 +252,6 @@ void ks_governor_stop(void)
 		WRITE_ONCE(ks_hooks[i]->keep, 0);
 		WRITE_ONCE(ks_hooks[i]->cost, 0);
 	}
+	tell_probes();
 	WRITE_ONCE(all_cost, 0);
 }

@@ -94,15 +94,16 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 	return record;
 }
 
-/* Its hook costs too much: of the records that are left out each is counted. */
-static noinline u32 record_thin(struct ks_hook *hook, u32 event, u32 sessions)
+/* Its hook costs too much, or a ring is full: of what is left out each is counted. */
+static noinline u32 record_unusual(struct ks_hook *hook, u32 event, u32 sessions)
 {
 	u32 keep = READ_ONCE(hook->keep);
 
-	if (!keep || ks_hook_keeps(hook, keep))
-		return sessions;
-	record_drop(event, sessions, KSONDE_DROP_GOVERNOR);
-	return 0;
+	if (keep && !ks_hook_keeps(hook, keep)) {
+		record_drop(event, sessions, KSONDE_DROP_GOVERNOR);
+		return 0;
+	}
+	return ks_deliver_cut(sessions, event);
 }
 
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
@@ -114,10 +115,8 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 
 	preempt_disable_notrace();
 	sessions = ks_filter(READ_ONCE(ks_wanted[event]), event);
-	if (unlikely(sessions & (u32)READ_ONCE(ks_rings_full)))
-		sessions = ks_deliver_cut(sessions, event);
-	if (sessions && unlikely(READ_ONCE(hook->keep)))
-		sessions = record_thin(hook, event, sessions);
+	if (unlikely(READ_ONCE(ks_unusual)))
+		sessions = record_unusual(hook, event, sessions);
 	if (sessions)
 		record = record_open(sessions, event, id, first, size);
 	if (!record) {

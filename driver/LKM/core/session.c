@@ -235,7 +235,7 @@ int ks_session_start(struct ks_session *session)
 	for (i = 0; i < ks_engine_hooks(); i++)
 		session->missed_seen[i] = ks_engine_missed(ks_hooks[i]);
 	atomic64_set(&session->wakeups, 0);
-	clear_bit(__ffs(session->bit), &ks_rings_full);
+	clear_bit(__ffs(session->bit), &ks_unusual);
 	session_publish(session, session);
 	session->started = true;
 	ks_state_started(session);

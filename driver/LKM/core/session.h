@@ -108,11 +108,15 @@ void ks_session_limits(struct ks_session *session, struct ks_limits *limits);
 /* deliver.c: from a record to the rings, and to the reader's attention. */
 void ks_deliver(const struct ks_record *record);
 /*
- * Sessions, a bit each, whose ring was found full.  For such ones
- * ks_deliver_cut() drops, counted, what cannot go into the ring anyhow, and
- * gives those that may be written to.
+ * What is looked at before a record is made, in one word: sessions, a bit each,
+ * whose ring was found full; and whether the governor thins any hook.
  */
-extern unsigned long ks_rings_full;
+#define KS_UNUSUAL_THINNED	32
+extern unsigned long ks_unusual;
+/*
+ * Of sessions those that may be written to: what cannot go into a full ring
+ * anyhow is dropped, counted, and not built.
+ */
 u32 ks_deliver_cut(u32 sessions, u32 event);
 /* Counts a record of event that could not be made. */
 void ks_deliver_drop(struct ks_session *session, u32 event,
