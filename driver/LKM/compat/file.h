@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/mm_types.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
 #include <linux/version.h>
 
 /* Takes a reference on what slot points to.  Under rcu_read_lock(). */
@@ -38,6 +39,23 @@ static inline struct file __rcu **ks_fd_slot(struct files_struct *files, unsigne
 	struct fdtable *table = rcu_dereference_raw(files->fdt);
 
 	return fd < table->max_fds ? &table->fd[fd] : NULL;
+}
+
+/* What a descriptor of the current task leads to, with a reference; NULL: nothing. */
+static inline struct file *ks_file_of(int fd)
+{
+	struct files_struct *files = current->files;
+	struct file __rcu **slot;
+	struct file *file = NULL;
+
+	if (!files || fd < 0)
+		return NULL;
+	rcu_read_lock();
+	slot = ks_fd_slot(files, fd);
+	if (slot)
+		file = ks_get_file_rcu(slot);
+	rcu_read_unlock();
+	return file;
 }
 
 /* With a reference; get_mm_exe_file() is not exported (v5.15). */

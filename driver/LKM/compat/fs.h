@@ -46,7 +46,9 @@ static inline const struct path *ks_file_user_path(struct file *file)
 }
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
-#define KS_WRITE_CHECKS_INLINED
+#define KS_IF_WRITE_CHECKS_INLINED(...)	__VA_ARGS__,
+#else
+#define KS_IF_WRITE_CHECKS_INLINED(...)
 #endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 5, 0)

@@ -113,24 +113,15 @@ bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
 
 static bool put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd, bool flagged)
 {
-	struct files_struct *files = current->files;
-	struct file __rcu **slot;
-	struct file *file = NULL;
-	bool known = false;
+	struct file *file = ks_file_of(fd);
+	bool known;
 
-	if (!files || fd < 0)
+	if (!file)
 		return false;
-	rcu_read_lock();
-	slot = ks_fd_slot(files, fd);
-	if (slot)
-		file = ks_get_file_rcu(slot);
-	if (file) {
-		known = ks_path_put_plain(record, ref, &file->f_path);
-		if (known && flagged)
-			ks_path_flag(record, &file->f_path);
-		fput(file);
-	}
-	rcu_read_unlock();
+	known = ks_path_put_plain(record, ref, &file->f_path);
+	if (known && flagged)
+		ks_path_flag(record, &file->f_path);
+	fput(file);
 	return known;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Absolute paths without a lock, in a fifth of the instructions that d_path()
- * and its kin take; they wait for a rename that is under way, which a probe
+ * Absolute paths without a lock, by fewer instructions than d_path() and its kin
+ * take; they wait for a rename that is under way, which a probe
  * must not do where spin locks sleep (PREEMPT_RT).  This gives up instead.
  *
  * Names and their lengths are changed with rename_lock held, mounts with

@@ -6,6 +6,7 @@
 #include <linux/fs.h>
 #include <linux/pid.h>
 #include <linux/sched.h>
+#include "../compat/file.h"
 #include "../compat/pidfd.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
@@ -29,27 +30,21 @@ static void release(void)
 /* Whoever a pidfd stands for.  It is told by what polls it: that has a symbol. */
 static void find_by_pidfd(struct ks_target *target, int fd)
 {
-	struct files_struct *files = current->files;
-	const struct task_struct *task = NULL;
-	struct file __rcu **slot;
-	struct file *file = NULL;
+	struct file *file = pidfd_poll ? ks_file_of(fd) : NULL;
+	const struct task_struct *task;
 
 	target->known = false;
-	if (!files || fd < 0 || !pidfd_poll)
+	if (!file)
 		return;
-	rcu_read_lock();
-	slot = ks_fd_slot(files, fd);
-	if (slot)
-		file = ks_get_file_rcu(slot);
-	if (file && (unsigned long)file->f_op->poll == pidfd_poll)
+	if ((unsigned long)file->f_op->poll == pidfd_poll) {
+		rcu_read_lock();
 		task = pid_task(ks_pidfd_pid(file), PIDTYPE_PID);
-	if (task) {
-		ks_process_identify(task, &target->process);
-		target->known = true;
+		target->known = task;
+		if (task)
+			ks_process_identify(task, &target->process);
+		rcu_read_unlock();
 	}
-	rcu_read_unlock();
-	if (file)
-		fput(file);
+	fput(file);
 }
 
 static void find(struct ks_target *target, const struct ks_syscall *call)

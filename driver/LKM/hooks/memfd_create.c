@@ -17,19 +17,10 @@
 
 static bool put_kernels_name(struct ks_record *record, struct ksonde_ref *ref, int fd)
 {
-	struct files_struct *files = current->files;
-	struct file __rcu **slot;
-	struct file *file = NULL;
+	struct file *file = ks_file_of(fd);
 	const struct qstr *name;
 	bool known = false;
 
-	if (!files || fd < 0)
-		return false;
-	rcu_read_lock();
-	slot = ks_fd_slot(files, fd);
-	if (slot)
-		file = ks_get_file_rcu(slot);
-	rcu_read_unlock();
 	if (!file)
 		return false;
 	/* Nothing renames such a file. */

@@ -29,23 +29,14 @@ enum { UNSHARE = 1, SETNS, PIVOT_ROOT, CHROOT };
 /* The number of the namespace that a descriptor is of, 0: it is of none. */
 static u32 namespace_of(int fd)
 {
-	struct files_struct *files = current->files;
-	struct file __rcu **slot;
-	struct file *file = NULL;
+	struct file *file = ks_file_of(fd);
 	u32 number = 0;
 
-	if (!files || fd < 0)
+	if (!file)
 		return 0;
-	rcu_read_lock();
-	slot = ks_fd_slot(files, fd);
-	if (slot)
-		file = ks_get_file_rcu(slot);
-	if (file) {
-		if (file_inode(file)->i_sb->s_magic == NSFS_MAGIC)
-			number = file_inode(file)->i_ino;
-		fput(file);
-	}
-	rcu_read_unlock();
+	if (file_inode(file)->i_sb->s_magic == NSFS_MAGIC)
+		number = file_inode(file)->i_ino;
+	fput(file);
 	return number;
 }
 

@@ -66,22 +66,20 @@ static void write(struct ks_hook *hook, const struct ks_call *call)
 	ks_record_commit(record);
 }
 
-#ifdef KS_WRITE_CHECKS_INLINED
-static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
+static bool __maybe_unused enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 {
 	write(hook, call);
 	return false;
 }
 
-static void leave(struct ks_hook *hook, long ret, void *data)
+static void __maybe_unused leave(struct ks_hook *hook, long ret, void *data)
 {
 }
-#endif
 
 static const struct ks_point points[] = {
-#ifdef KS_WRITE_CHECKS_INLINED
-	KS_KRETPROBE("generic_write_checks generic_file_write_iter", enter, leave, 0),
-#endif
+	/* An entry at two places is had by kretprobes that want no return. */
+	KS_IF_WRITE_CHECKS_INLINED(KS_KRETPROBE("generic_write_checks generic_file_write_iter",
+						enter, leave, 0))
 	KS_FTRACE("generic_write_checks", write),
 	KS_KPROBE("generic_write_checks", write),
 	{}
