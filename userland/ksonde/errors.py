@@ -165,8 +165,8 @@ class BadProfile(KsondeError):
         self.reason = reason
 
 
-class BadRule(KsondeError):
-    """A rule is wrong, or can never match.
+class _BadEntry(KsondeError):
+    """One of a list is wrong.
 
     Attributes:
         number: which one, from 0.
@@ -174,27 +174,24 @@ class BadRule(KsondeError):
     """
 
     exit_code = 11
+    _kind: str
 
     def __init__(self, number: int, reason: str, hint: str = "") -> None:
-        super().__init__(f"rule {number + 1}: {reason}", hint)
+        super().__init__(f"{self._kind} {number + 1}: {reason}", hint)
         self.number = number
         self.reason = reason
 
 
-class BadLimit(KsondeError):
-    """A limit is wrong.
+class BadRule(_BadEntry):
+    """A rule is wrong, or can never match."""
 
-    Attributes:
-        number: which one, from 0.
-        reason: what is wrong with it.
-    """
+    _kind = "rule"
 
-    exit_code = 11
 
-    def __init__(self, number: int, reason: str, hint: str = "") -> None:
-        super().__init__(f"limit {number + 1}: {reason}", hint)
-        self.number = number
-        self.reason = reason
+class BadLimit(_BadEntry):
+    """A limit is wrong."""
+
+    _kind = "limit"
 
 
 class VersionMismatch(KsondeError):

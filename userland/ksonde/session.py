@@ -18,7 +18,7 @@ from .errors import Busy, DriverError, KsondeError, NoSuchProcess
 from .ring import Batch, Rings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from types import TracebackType
 
     from . import RingMode
@@ -364,21 +364,10 @@ class Session:
         wanted = tuple(rules)
         schema = self.device.schema()
         check(wanted, self.events, schema)
-        packed = b"".join(pack(rule, schema) for rule in wanted)
-        buffer = (ctypes.c_char * max(len(packed), 1)).from_buffer_copy(packed or b"\0")
+        packed = [pack(rule, schema) for rule in wanted]
         try:
-            self.device.ask(
-                uapi.Ioctl.SET_RULES,
-                uapi.Rules,
-                count=len(wanted),
-                rules=ctypes.addressof(buffer),
-                rule_size=uapi.Rule.sizeof(),
-            )
+            self._replace("rule", uapi.Ioctl.SET_RULES, uapi.Rules, packed, uapi.Rule.sizeof())
         except DriverError as error:
-            if error.errno == errno.ENOTTY:
-                raise KsondeError(
-                    "the loaded module knows no rules", "bring the module up to date"
-                ) from error
             if error.errno == errno.EOPNOTSUPP:
                 raise KsondeError(
                     "this kernel has no cgroups", "leave out the rules that ask for one"
@@ -399,22 +388,21 @@ class Session:
         schema = self.device.schema()
         check(wanted, self.events, schema)
         packed = pack(wanted, schema)
-        buffer = (ctypes.c_char * max(16 * len(packed), 1)).from_buffer_copy(b"".join(packed) or b"\0")
+        self._replace("limit", uapi.Ioctl.SET_LIMITS, uapi.Limits, packed, uapi.Limit.sizeof())
+        self.limits = wanted
+
+    def _replace(self, what: str, ioctl: uapi.Ioctl, shape: Any, packed: Sequence[bytes], size: int) -> None:
+        """Give the driver an array, of which each element has that many bytes."""
+        buffer = ctypes.create_string_buffer(b"".join(packed))
+        where = {f"{what}s": ctypes.addressof(buffer), f"{what}_size": size}
         try:
-            self.device.ask(
-                uapi.Ioctl.SET_LIMITS,
-                uapi.Limits,
-                count=len(packed),
-                limits=ctypes.addressof(buffer),
-                limit_size=uapi.Limit.sizeof(),
-            )
+            self.device.ask(ioctl, shape, count=len(packed), **where)
         except DriverError as error:
             if error.errno == errno.ENOTTY:
                 raise KsondeError(
-                    "the loaded module knows no limits", "bring the module up to date"
+                    f"the loaded module knows no {what}s", "bring the module up to date"
                 ) from error
             raise
-        self.limits = wanted
 
     def _filter(self, tree: int | None, skipped: int | None) -> None:
         before = self._tree, self._skipped
