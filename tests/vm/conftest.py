@@ -14,7 +14,7 @@ import pytest
 
 import acting
 import ksonde
-from acting import Tap
+from acting import Tap, Waiting, waiting
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -52,6 +52,14 @@ def tap(module_session: ksonde.Session) -> Tap:
 def bits(request: pytest.FixtureRequest) -> int:
     """Each act by a native and by a 32-bit program."""
     return int(request.param)
+
+
+@pytest.fixture
+def target() -> Iterator[Waiting]:
+    """Another process, a 32-bit one: its addresses are within reach of both kinds of callers."""
+    target = waiting("ready", bits=32)
+    yield target
+    target.go()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pyroute2 import IPRoute
 
-from acting import COMPAT, NASTY, Between, Facts, Tap, act, context_of, waiting
+from acting import COMPAT, NASTY, Between, Facts, Tap, act, context_of, flags_of, waiting
 
 EVENTS = ["connect"]
 
@@ -41,10 +41,6 @@ def fields_of(facts: Facts, **other: Any) -> dict[str, Any]:
     }
     assert set(other) <= set(expected)
     return {**expected, **other}
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def refused_port() -> int:

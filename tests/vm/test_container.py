@@ -21,7 +21,6 @@ import pytest
 from acting import (
     ACT,
     CGROUPS,
-    COMPAT,
     DELETED,
     NASTY,
     OUTSIDE,
@@ -33,6 +32,7 @@ from acting import (
     ancestors_from,
     context_of,
     file_device,
+    flags_of,
     waiting,
 )
 from ksonde.enrich.container import UNKNOWN, Container
@@ -122,10 +122,6 @@ def box(place: Path) -> Iterator[Box]:
         yield Box(root, where)
     subprocess.run(["umount", "-l", root], check=True)
     subprocess.run(["umount", "-l", base], check=True)
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def check_inside(facts: Facts) -> dict[str, Any]:

@@ -11,13 +11,9 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, OVERLAY, Facts, Tap, act, context_of
+from acting import NASTY, OVERLAY, Facts, Tap, act, context_of, flags_of
 
 EVENTS = ["create_file"]
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def fields_of(facts: Facts, path: str, **other: Any) -> dict[str, Any]:

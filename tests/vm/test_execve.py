@@ -18,7 +18,6 @@ import pytest
 import acting
 from acting import (
     ACT,
-    COMPAT,
     NASTY,
     REREAD,
     TRUNCATED,
@@ -31,6 +30,7 @@ from acting import (
     ancestors_from,
     context_of,
     file_device,
+    flags_of,
     waiting,
 )
 
@@ -40,10 +40,6 @@ TMPFS, MEMFD, UPPER, DELETED, OVERLAY = 1, 2, 4, 8, 16
 SETUID, SETGID, FILE_CAPS = 1, 2, 4
 NET_RAW, SYS_TIME = 1 << 13, 1 << 25
 SOCKET = ("family", "local_port", "remote_port", "local_address", "remote_address", "tgid", "start_time")
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def texts(argv: Sequence[Text]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, Done, Tap, act, context_of
+from acting import Done, Tap, act, context_of, flags_of
 from ksonde.record import Record
 
 EVENTS = ["exit"]
@@ -26,10 +26,6 @@ def fields_of(done: Done, record: Record, **other: Any) -> dict[str, Any]:
     }
     assert set(other) <= set(expected)
     return {**expected, **other}
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 @pytest.mark.parametrize("code", [0, 1, 255])

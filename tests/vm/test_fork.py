@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, Facts, Tap, Ticks, act, context_of
+from acting import Facts, Tap, Ticks, act, context_of, flags_of
 
 EVENTS = ["fork", "exit"]
 
@@ -16,10 +16,6 @@ CLONE_VM, CLONE_FS, CLONE_FILES, CLONE_VFORK = 0x100, 0x200, 0x400, 0x4000
 CLONE_NEWNS, CLONE_CLEAR_TID, CLONE_SET_TID = 0x20000, 0x200000, 0x1000000
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
 CLONE_CLEAR_SIGHAND = 0x100000000
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def fields_of(child: Facts, clone_flags: int, **other: Any) -> dict[str, Any]:

@@ -13,17 +13,13 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, HELLO, NASTY, Between, Facts, Tap, act, ancestors_from, context_of
+from acting import HELLO, NASTY, Between, Facts, Tap, act, ancestors_from, context_of, flags_of
 
 EVENTS = ["load_module"]
 
 NAME = "ksonde_hello"
 MODULE = Path(f"/sys/module/{NAME}")
 TAINTS = {"P": 0, "F": 1, "C": 10, "O": 12, "E": 13, "K": 15, "X": 16, "T": 17}
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 @pytest.fixture(autouse=True)

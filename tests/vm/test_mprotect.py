@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, Facts, Tap, Ticks, act, context_of
+from acting import NASTY, Facts, Tap, Ticks, act, context_of, flags_of
 
 EVENTS = ["mprotect"]
 
@@ -30,10 +30,6 @@ def fields_of(facts: Facts, protection: int, owner: Facts, **other: Any) -> dict
         "owner_exe": owner["exe"],
         **other,
     }
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def of(tap: Tap, facts: Facts) -> list[Any]:

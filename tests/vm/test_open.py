@@ -9,17 +9,13 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, Facts, Tap, act, context_of
+from acting import NASTY, Facts, Tap, act, context_of, flags_of
 
 EVENTS = ["open"]
 
 #: What the kernel adds for a native program.
 LARGE = 0o100000
 RESOLVE_NO_XDEV, RESOLVE_BENEATH, RESOLVE_IN_ROOT = 0x01, 0x08, 0x10
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def fields_of(

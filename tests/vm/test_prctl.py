@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from acting import COMPAT, NASTY, Tap, act, context_of
+from acting import NASTY, Tap, act, context_of, flags_of
 
 EVENTS = ["prctl"]
 
@@ -29,10 +29,6 @@ def fields_of(option: int, result: int, *arguments: int, **other: Any) -> dict[s
         "old_dumpable": None,
         **other,
     }
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def test_name(tap: Tap, bits: int) -> None:

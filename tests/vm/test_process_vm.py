@@ -4,33 +4,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from acting import COMPAT, Facts, Tap, Ticks, Waiting, act, context_of, waiting
+from acting import Facts, Tap, Ticks, Waiting, act, context_of, flags_of, stack_of, waiting
 
 EVENTS = ["process_vm"]
 
 READ, WRITE, MEM = 1, 2, 3
 CALLS = [("vmread", READ), ("vmwrite", WRITE)]
 NOBODY = "ids=65534:65534:65534:65534:65534:65534"
-
-
-@pytest.fixture
-def target() -> Iterator[Waiting]:
-    """A 32-bit program: its addresses are within reach of both kinds of callers."""
-    target = waiting("ready", bits=32)
-    yield target
-    target.go()
-
-
-def stack_of(pid: int) -> int:
-    """An address that can be written, and that nobody uses."""
-    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-    return next(int(line.split("-")[0], 16) for line in lines if line.endswith("[stack]"))
 
 
 def fields_of(kind: int, target: Facts | None, **other: Any) -> dict[str, Any]:
@@ -45,10 +29,6 @@ def fields_of(kind: int, target: Facts | None, **other: Any) -> dict[str, Any]:
         "pieces": None if kind == MEM else 2,
         **other,
     }
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 @pytest.mark.parametrize(("call", "kind"), CALLS)

@@ -3,33 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from acting import COMPAT, Facts, Tap, Ticks, Waiting, act, context_of, waiting
+from acting import Facts, Tap, Ticks, Waiting, act, context_of, flags_of, stack_of, waiting
 
 EVENTS = ["ptrace"]
 
 POKETEXT, POKEDATA, POKEUSR, GETREGS, SETREGS, ATTACH = 4, 5, 6, 12, 13, 16
 SETREGSET, SEIZE, INTERRUPT = 0x4205, 0x4206, 0x4207
 NOBODY = "ids=65534:65534:65534:65534:65534:65534"
-
-
-@pytest.fixture
-def target() -> Iterator[Waiting]:
-    """A 32-bit program: its addresses are within reach of both kinds of tracers."""
-    target = waiting("ready", bits=32)
-    yield target
-    target.go()
-
-
-def stack_of(pid: int) -> int:
-    """An address that can be written, and that nobody uses."""
-    lines = Path(f"/proc/{pid}/maps").read_text().splitlines()
-    return next(int(line.split("-")[0], 16) for line in lines if line.endswith("[stack]"))
 
 
 def fields_of(facts: Facts, request: int, target: Facts | None, **other: Any) -> dict[str, Any]:
@@ -44,10 +26,6 @@ def fields_of(facts: Facts, request: int, target: Facts | None, **other: Any) ->
         "result": facts["result"],
         **other,
     }
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def test_attach_and_write(tap: Tap, bits: int, target: Waiting) -> None:

@@ -7,15 +7,11 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from acting import COMPAT, NASTY, OVERLAY, Facts, Tap, act, context_of, file_device
+from acting import NASTY, OVERLAY, Facts, Tap, act, context_of, file_device, flags_of
 
 EVENTS = ["rename"]
 
 NOREPLACE, EXCHANGE = 1, 2
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def fields_of(old: str, new: str, device: int, **other: Any) -> dict[str, Any]:

@@ -107,7 +107,7 @@ def test_refused(tap: Tap, tmpfs: Path, bits: int) -> None:
 
 def test_refused_by_a_security_module(tap: Tap, tmpfs: Path, bits: int) -> None:
     if "landlock" not in Path("/sys/kernel/security/lsm").read_text():
-        pytest.skip("no Landlock")
+        pytest.skip("landlock is not in /sys/kernel/security/lsm of this kernel")
     path = tmpfs / "kept"
     path.touch()
     facts = act("keepfiles", f"unlink={path}", bits=bits)["unlink"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from acting import ACT, COMPAT, Facts, Tap, act, context_of
+from acting import ACT, Facts, Tap, act, context_of, flags_of
 
 EVENTS = ["update_cred"]
 
@@ -19,10 +19,6 @@ USER = "ids=1000:1001:1002:2000:2001:2002"
 SETGID, SETUID, SETPCAP, NET_RAW, SYS_TIME = 6, 7, 8, 13, 25
 SETS = ("inheritable", "permitted", "effective", "bounding", "ambient")
 IDS = ("uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid")
-
-
-def flags_of(bits: int) -> int:
-    return COMPAT if bits == 32 else 0
 
 
 def side(which: str, facts: Facts) -> dict[str, Any]:
