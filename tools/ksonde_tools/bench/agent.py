@@ -14,6 +14,9 @@ from types import FrameType
 
 import ksonde
 
+#: Bytes: has room for all records of a workload, so that none is lost (which would be cheaper than to keep it).
+RING = 64 << 20
+
 
 class _Stop(Exception):
     pass
@@ -32,7 +35,7 @@ def main(case: str, ready: Path) -> None:
     elif case != "default":
         wanted = case.split(",")
     read = 0
-    with ksonde.open(wanted) as session:
+    with ksonde.open(wanted, ring_bytes=RING) as session:
         signal.signal(signal.SIGTERM, _stop)
         ready.touch()
         try:

@@ -183,6 +183,8 @@ class Experiment:
         for name in self.workloads:
             counts = " ".join(str(count) for count in WORKLOADS[name])
             measure.append(f'\techo "bench $1 $2 $(/workloads {name} {counts})"')
+            # What is in the ring still is read before the next one begins.
+            measure.append("\t$B sleep 4")
         steps: list[str] = []
         for number in range(self.rounds):
             steps.append(f"measure {number} nothing")
