@@ -4,8 +4,8 @@
 
     tests/vm/build.py OUT KERNEL_BUILD
 
-makes OUT/act64, act32, hostile and the fixtures' modules, anew where a source is newer.  The guest finds
-them through KSONDE_TESTS=OUT.
+makes OUT/act64, act32, hostile, storm and the fixtures' modules, anew where a source is newer.  The guest
+finds them through KSONDE_TESTS=OUT.
 """
 
 from __future__ import annotations
@@ -54,6 +54,7 @@ def build(out: Path, kernel_build: Path) -> None:
     # The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
     _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")
     _program(out / "hostile", [HERE / "hostile.c"], headers)
+    _program(out / "storm", [HERE / "storm.c"], [])
     for name in ("hello", "cred"):
         _module(out / f"ksonde_{name}.ko", kernel_build)
 

@@ -17,6 +17,10 @@ import ksonde
 from acting import Tap, Waiting, waiting
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--storm", type=int, default=2000, metavar="N", help="processes of a storm (2000)")
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     if Path(ksonde.DEVICE).exists() or not any(here in item.path.parents for item in items):

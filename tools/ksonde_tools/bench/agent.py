@@ -14,7 +14,7 @@ from types import FrameType
 
 import ksonde
 
-#: Bytes: has room for all records of a workload, so that none is lost (which would be cheaper than to keep it).
+#: Bytes: has room for all records of a workload; to lose one would be cheaper than to keep it.
 RING = 64 << 20
 
 
