@@ -35,8 +35,13 @@ def main(case: str, ready: Path) -> None:
     elif case != "default":
         wanted = case.split(",")
     read = 0
+    taken: list[str] = []
     with ksonde.open(wanted, ring_bytes=RING) as session:
         signal.signal(signal.SIGTERM, _stop)
+        with ksonde.Device() as device:
+            taken = [
+                f"{hook.mechanism} {hook.target}" for hook in device.hooks() if hook.event in (wanted or ())
+            ]
         ready.touch()
         try:
             for _record in session:
@@ -45,7 +50,16 @@ def main(case: str, ready: Path) -> None:
             signal.signal(signal.SIGTERM, signal.SIG_IGN)
         session.stop()
         stats = session.stats()
-    print(json.dumps({"read": read, "produced": stats.produced, "dropped": sum(stats.dropped.values())}))
+    print(
+        json.dumps(
+            {
+                "read": read,
+                "produced": stats.produced,
+                "dropped": sum(stats.dropped.values()),
+                "taken": taken,
+            }
+        )
+    )
 
 
 if __name__ == "__main__":

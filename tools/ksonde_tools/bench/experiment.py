@@ -15,9 +15,10 @@ import statistics
 import subprocess
 import tempfile
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ksonde_tools import module
 from ksonde_tools.bench import guest
@@ -35,6 +36,8 @@ WORKLOADS = {
     "W4": (60, 400, 3),
     "W5": (200, 1000, 5),
 }
+#: The same of a workload that is called after its event.
+OF_AN_EVENT = (20, 200, 2)
 TIMEOUT = 1800.0
 
 INIT = """\
@@ -54,7 +57,13 @@ fail() {{
 }}
 
 measure() {{
-{measure}
+	round=$1 case=$2
+	shift 2
+	for workload; do
+		echo "bench $round $case $(/workloads $(echo $workload | $B tr : ' '))"
+		# What is in the ring still is read before the next one begins.
+		[ "$case" = nothing ] || $B sleep 4
+	done
 }}
 
 session() {{
@@ -66,10 +75,10 @@ session() {{
 		$B usleep 20000
 	done
 	$B sleep 1
-	measure "$1" "$2"
+	measure "$@"
 	$B kill -TERM $agent
 	wait $agent || fail "the agent: $($B tail -n 1 /tmp/agent)"
-	echo "bench agent $2 $($B tail -n 1 /tmp/agent)"
+	echo "bench agent $case $($B tail -n 1 /tmp/agent)"
 }}
 
 {steps}
@@ -86,7 +95,8 @@ class Samples:
         self._own: dict[tuple[str, str], list[float]] = defaultdict(list)
         #: The order in which things were measured: case and workload.
         self.order: list[tuple[str, str]] = []
-        self.agents: list[tuple[str, dict[str, int]]] = []
+        #: What each session's agent said at its end.
+        self.agents: list[tuple[str, dict[str, Any]]] = []
         #: Address and name of every function of the kernel, where asked for.
         self.symbols: list[tuple[int, str]] = []
 
@@ -146,6 +156,8 @@ class Experiment:
     cases: Sequence[str]  # beside "nothing": "loaded", "default", "sandbox", or events "a,b"
     workloads: Sequence[str]
     rounds: int
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)  # workloads of a case, where not all
+    prefer: str = ""  # a mechanism
     symbols: bool = False
     qemu: tuple[str, ...] = ()  # more arguments
     samples: Samples = field(default_factory=Samples)
@@ -162,14 +174,7 @@ class Experiment:
         return self.samples
 
     def _fill(self, archive: guest.Initramfs) -> None:
-        busybox = shutil.which("busybox")
-        if busybox is None:
-            raise ToolError("there is no busybox", "apt-get install busybox-static")
-        archive.copy(Path(busybox), "/bin/busybox")
-        archive.copy(Path(busybox), "/true")
-        archive.copy(compiled("workloads.c", "workloads", "-static"), "/workloads")
-        for folder in ("dev", "proc", "sys", "tmp"):
-            archive.add(folder, 0o040755)
+        furnish(archive)
         if self.cases:
             archive.copy(module.build_driver(self.kernel), "/ksonde.ko")
         python = ""
@@ -179,26 +184,30 @@ class Experiment:
         archive.add("init", 0o100755, self._init(python).encode())
 
     def _init(self, python: str) -> str:
-        measure = []
-        for name in self.workloads:
-            counts = " ".join(str(count) for count in WORKLOADS[name])
-            measure.append(f'\techo "bench $1 $2 $(/workloads {name} {counts})"')
-            # What is in the ring still is read before the next one begins.
-            measure.append("\t$B sleep 4")
         steps: list[str] = []
         for number in range(self.rounds):
-            steps.append(f"measure {number} nothing")
+            steps.append(f"measure {number} nothing {self._words('nothing')}")
             if not self.cases:
                 continue
             # All of it is to be measured, not what the governor leaves.
-            steps.append("$B insmod /ksonde.ko budget=0 || fail insmod")
+            prefer = f" prefer={self.prefer}" if self.prefer else ""
+            steps.append(f"$B insmod /ksonde.ko budget=0{prefer} || fail insmod")
             if self.symbols:
                 steps.append("$B grep -i ' t ' /proc/kallsyms")
             if "loaded" in self.cases:
-                steps.append(f"measure {number} loaded")
-            steps += [f"session {number} {case}" for case in self.cases if case != "loaded"]
-            steps += ["$B rmmod ksonde || fail rmmod", f"measure {number} {AFTERWARDS}"]
-        return INIT.format(measure="\n".join(measure), steps="\n".join(steps), python=python)
+                steps.append(f"measure {number} loaded {self._words('loaded')}")
+            sessions = [case for case in self.cases if case != "loaded"]
+            steps += [f"session {number} {case} {self._words(case)}" for case in sessions]
+            steps += [
+                "$B rmmod ksonde || fail rmmod",
+                f"measure {number} {AFTERWARDS} {self._words(AFTERWARDS)}",
+            ]
+        return INIT.format(steps="\n".join(steps), python=python)
+
+    def _words(self, case: str) -> str:
+        """The workloads of a case with their counts, as the guest's shell takes them."""
+        names = self.only.get(case, self.workloads)
+        return " ".join(":".join(map(str, (name, *WORKLOADS.get(name, OF_AN_EVENT)))) for name in names)
 
     def _boot(self, initramfs: Path) -> None:
         steps = len(self.workloads) * self.rounds * (1 + len(self.cases) + bool(self.cases))
@@ -209,7 +218,7 @@ class Experiment:
             raise ToolError("the guest died", " | ".join(line for line in self.console[-12:] if line.strip()))
 
     def _take(self, line: str) -> None:
-        if found := re.fullmatch(r"bench \d+ (\S+) (W\d) ([\d.]+) ([\d.]+)", line):
+        if found := re.fullmatch(r"bench \d+ (\S+) (\w+) ([\d.]+) ([\d.]+)", line):
             self.samples.add(found[1], found[2], float(found[3]), float(found[4]))
         elif found := re.fullmatch(r"([0-9a-f]{16}) [tT] (\S+)(?:\s+\[\w+\])?", line):
             self.samples.symbols.append((int(found[1], 16), found[2]))
@@ -220,6 +229,18 @@ class Experiment:
             raise ToolError(f"in the guest: {line[len('bench failed: ') :]}")
         else:
             self.console.append(line)
+
+
+def furnish(archive: guest.Initramfs) -> None:
+    """Add what every guest has: busybox, the workloads, and the program that they execute."""
+    busybox = shutil.which("busybox")
+    if busybox is None:
+        raise ToolError("there is no busybox", "apt-get install busybox-static")
+    archive.copy(Path(busybox), "/bin/busybox")
+    archive.copy(Path(busybox), "/true")
+    archive.copy(compiled("workloads.c", "workloads", "-static"), "/workloads")
+    for folder in ("dev", "proc", "sys", "tmp"):
+        archive.add(folder, 0o040755)
 
 
 def compiled(source: str, result: str, *flags: str) -> Path:

@@ -7,6 +7,8 @@
  *
  *	workloads W1 BATCHES OPERATIONS WARMUP
  *
+ * (or the name of an event, for `tools/bench mechanisms`)
+ *
  * prints one line: name, median over batches of all instructions that the
  * machine spent an operation, and of those that this process and its children
  * spent (its own CPU time, and what the children's wait returned: both are the
@@ -17,14 +19,21 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -81,6 +90,129 @@ static void pipe_byte(void)
 		err(1, "pipe");
 }
 
+/* One record of the event that it is called after, by the shortest way. */
+
+static char file_name[] = "/tmp/bench", other_name[] = "/tmp/other";
+
+static void kill_once(void)
+{
+	kill(getpid(), SIGWINCH);
+}
+
+static void tkill_once(void)
+{
+	syscall(SYS_tkill, getpid(), SIGWINCH);
+}
+
+static void tgkill_once(void)
+{
+	syscall(SYS_tgkill, getpid(), getpid(), SIGWINCH);
+}
+
+static void setsid_once(void)
+{
+	setsid();	/* refused from the second time on */
+}
+
+static void prctl_once(void)
+{
+	static unsigned int number;
+
+	prctl(PR_SET_NAME, number++ & 1 ? "one" : "two");
+}
+
+static void capset_once(void)
+{
+	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &head, data) || syscall(SYS_capset, &head, data))
+		err(1, "capset");
+}
+
+static void memfd_once(void)
+{
+	close(memfd_create("bench", 0));
+}
+
+static void mprotect_once(void)
+{
+	static void *page;
+
+	if (!page)
+		page = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mprotect(page, 4096, PROT_READ | PROT_EXEC))
+		err(1, "mprotect");
+}
+
+static void nanosleep_once(void)
+{
+	struct timespec nothing = { 0, 1 };
+
+	nanosleep(&nothing, NULL);
+}
+
+static void ptrace_once(void)
+{
+	ptrace(PTRACE_ATTACH, getpid(), 0, 0);	/* refused */
+}
+
+static void process_vm_once(void)
+{
+	char from = 0, to;
+	struct iovec local = { &to, 1 }, remote = { &from, 1 };
+
+	if (process_vm_readv(getpid(), &local, 1, &remote, 1, 0) != 1)
+		err(1, "process_vm_readv");
+}
+
+static void chmod_once(void)
+{
+	if (chmod(file_name, 0700) || chmod(file_name, 0600))
+		err(1, "chmod");
+}
+
+static void rename_once(void)
+{
+	if (rename(file_name, other_name) || rename(other_name, file_name))
+		err(1, "rename");
+}
+
+static void link_once(void)
+{
+	if (link(file_name, other_name) || unlink(other_name))
+		err(1, "link");
+}
+
+static void create_once(void)
+{
+	int fd = open(other_name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+
+	if (fd < 0 || close(fd) || unlink(other_name))
+		err(1, "create");
+}
+
+static void rmdir_once(void)
+{
+	if (mkdir(other_name, 0700) || rmdir(other_name))
+		err(1, "rmdir");
+}
+
+static void write_once(void)
+{
+	static int fd = -1;
+
+	if (fd < 0)
+		fd = open(file_name, O_WRONLY);
+	if (pwrite(fd, "x", 1, 0) != 1)
+		err(1, "write");
+}
+
+static void unshare_once(void)
+{
+	syscall(SYS_unshare, 0x40);	/* no such flag: refused */
+}
+
 static const struct workload {
 	const char *name;
 	void (*once)(void);
@@ -90,6 +222,28 @@ static const struct workload {
 	{ "W3", fork_exec },
 	{ "W4", connect_closed },
 	{ "W5", pipe_byte },
+	{ "capset", capset_once },
+	{ "chmod", chmod_once },
+	{ "connect", connect_closed },
+	{ "create_file", create_once },
+	{ "execve", fork_exec },
+	{ "kill", kill_once },
+	{ "link", link_once },
+	{ "memfd_create", memfd_once },
+	{ "mprotect", mprotect_once },
+	{ "namespace", unshare_once },
+	{ "nanosleep", nanosleep_once },
+	{ "open", open_close },
+	{ "prctl", prctl_once },
+	{ "process_vm", process_vm_once },
+	{ "ptrace", ptrace_once },
+	{ "rename", rename_once },
+	{ "rmdir", rmdir_once },
+	{ "setsid", setsid_once },
+	{ "tgkill", tgkill_once },
+	{ "tkill", tkill_once },
+	{ "unlink", link_once },
+	{ "write", write_once },
 };
 
 static int64_t clock_ns(clockid_t clock)
@@ -138,7 +292,7 @@ static void run_batch(void (*once)(void), long operations, double *all, double *
 
 static void prepare(void)
 {
-	int fd = open("/tmp/bench", O_WRONLY | O_CREAT, 0644);
+	int fd = open(file_name, O_WRONLY | O_CREAT, 0644);
 
 	if (fd < 0 || pipe(pipe_ends))
 		err(1, "prepare");
