@@ -46,8 +46,10 @@ static bool next(struct message *message)
 	unsigned int byte;
 	size_t digits;
 
-	if (!fgets(line, sizeof(line), stdin))
-		return false;
+	do {
+		if (!fgets(line, sizeof(line), stdin))
+			return false;
+	} while (*line == '#');
 	digits = strspn(line, "0123456789abcdef");
 	message->cut = line[digits] == '+';
 	message->length = digits / 2;

@@ -376,6 +376,38 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("memfd_create", {"name": "x\n", "memfd_flags": 3, "result": 5}),
             "$'x\\n' (CLOEXEC, ALLOW_SEALING) as descriptor 5",
         ),
+        (
+            record(
+                "dns_query",
+                {
+                    "name": "www.example.com",
+                    "qtype": 1,
+                    "answers": ("CNAME a.example", "A 192.0.2.1"),
+                    "answer_count": 3,
+                    "family": 2,
+                    "remote_address": bytes([192, 0, 2, 53]) + bytes(12),
+                    "remote_port": 53,
+                },
+            ),
+            "www.example.com A -> CNAME a.example, A 192.0.2.1, ... (from 192.0.2.53:53)",
+        ),
+        (
+            record(
+                "dns_query",
+                {
+                    "name": "no.example",
+                    "qtype": 28,
+                    "rcode": 3,
+                    "family": 2,
+                    "remote_address": bytes([192, 0, 2, 9]) + bytes(12),
+                },
+            ),
+            "no.example AAAA NXDOMAIN (from 192.0.2.9)",
+        ),
+        (
+            record("dns_query", {"qtype": 0, "problem": 4}),
+            "? 0 damaged: a name that points forward or in a circle (from ?)",
+        ),
         (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
         (
             record(

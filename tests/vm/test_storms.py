@@ -80,8 +80,13 @@ def storm(kind: str, count: int, *folder: str, timeout: float) -> Storm:
     run.settle()
     read, lost = sum(run.read.values()), sum(run.lost.values())
     sys.stderr.write(f"{kind}: {said.strip()}; {read} read, {lost} lost\n")
-    assert not kernel_log()[log:]
+    assert_silent(log)
     return run
+
+
+def assert_silent(log: int) -> None:
+    """Nothing since the log had so many lines, but what a slow emulator makes the clock say."""
+    assert not [line for line in kernel_log()[log:] if "hrtimer: interrupt took" not in line]
 
 
 @pytest.fixture
@@ -133,7 +138,7 @@ def test_no_memory(thousands: float, disk: Path, pressed: Path) -> None:
     said = run.run(*command, timeout=60 + PATIENCE * thousands)
     run.settle()
     sys.stderr.write(f"memory: {said}")
-    assert not kernel_log()[log:]
+    assert_silent(log)
     events = dict(line.split() for line in (pressed / "memory.events").read_text().splitlines())
     assert int(events["high"]) > count, "there was no pressure"
     assert run.made("execve") >= count

@@ -51,6 +51,7 @@ _CODES = {
     "rmdir": "34",
     "namespace": "35",
     "write": "34",
+    "dns_query": "36",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -147,6 +148,7 @@ class Renderer:
             "rmdir": self._rmdir,
             "namespace": self._namespace_change,
             "write": self._write,
+            "dns_query": self._dns_query,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -437,6 +439,27 @@ class Renderer:
         notes = [text.size(count) if count is not None else "", f"at {offset}" if offset else ""]
         notes += [text.quote(content[:48]) + ("..." if len(content) > 48 else "")] if content else []
         return join([self._strong(get(record, "path")), self._notes([self.paint("dim", n) for n in notes])])
+
+    def _dns_query(self, record: Record) -> str:
+        rcode, problem = get(record, "rcode"), get(record, "problem")
+        answers = get(record, "answers") or ()
+        kind = values.enum_name("dns_type", get(record, "qtype"))
+        name = get(record, "name")
+        more = ", ..." if answers and len(answers) < (get(record, "answer_count") or 0) else ""
+        # A text of an answer is printable, but for what another driver may send.
+        told = ", ".join(map(text.printable, answers)) + more
+        remote = get(record, "remote_address")
+        server = address(remote, get(record, "remote_port")) if remote is not None else "?"
+        wrong = f"damaged: {values.enum_name('dns_problem', problem)}" if problem else ""
+        return join(
+            [
+                f"{self._strong(text.printable(name) if name else None)} {kind}",
+                self.paint("bad", values.enum_name("dns_rcode", rcode)) if rcode else "",
+                f"-> {told}" if told else "",
+                self.paint("alert", wrong),
+                self._notes([self.paint("dim", f"from {server}"), self._namespace(record)]),
+            ]
+        )
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

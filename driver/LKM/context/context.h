@@ -165,6 +165,8 @@ struct ks_socket {
 	u64 start_time;
 };
 
+/* Both ends of an IPv4 or IPv6 socket, not who holds it; false: it is neither. */
+bool ks_socket_ends(const struct sock *sk, struct ks_socket *out);
 /* The local end of an IPv4 or IPv6 socket; false: it is neither. */
 bool ks_socket_local(const struct sock *sk, u16 *port, u8 address[16]);
 /*

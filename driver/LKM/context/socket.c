@@ -26,7 +26,7 @@ bool ks_socket_local(const struct sock *sk, u16 *port, u8 address[16])
 	return true;
 }
 
-static bool describe(const struct sock *sk, struct ks_socket *out)
+bool ks_socket_ends(const struct sock *sk, struct ks_socket *out)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 
@@ -60,7 +60,7 @@ static bool describe_slot(struct file __rcu **slot, struct ks_socket *out)
 		return false;
 	sock = ks_sock_from_file(file);
 	if (sock && sock->sk)
-		known = describe(sock->sk, out);
+		known = ks_socket_ends(sock->sk, out);
 	fput(file);
 	return known;
 }

@@ -39,7 +39,7 @@ struct ks_limits {
 	atomic64_t place[1 << KS_SET_BITS][KS_WAYS];
 };
 
-static bool event_take(atomic64_t *whole, u64 step, u64 now)
+bool ks_share_take(atomic64_t *whole, u64 step, u64 now)
 {
 	u64 old = atomic64_read(whole), seen, next;
 
@@ -124,7 +124,7 @@ bool ks_limits_withhold(struct ks_limits *limits, u32 event)
 	if (limits->process_step[event] && !process_take(limits, event, now))
 		return true;
 	return limits->step[event] &&
-	       !event_take(&limits->whole[event], limits->step[event], now);
+	       !ks_share_take(&limits->whole[event], limits->step[event], now);
 }
 
 static int limit_event(u32 id)

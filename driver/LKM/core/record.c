@@ -13,6 +13,7 @@
 #include "../compat/unaligned.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
+#include "limits.h"
 #include "record.h"
 #include "session.h"
 
@@ -106,6 +107,16 @@ static noinline u32 record_unusual(struct ks_hook *hook, u32 event, u32 sessions
 	return ks_deliver_cut(sessions, event);
 }
 
+/* More than the hook may have of a second is counted as what a limit withholds. */
+static noinline u32 record_share(struct ks_hook *hook, u32 event, u32 sessions)
+{
+	if (!sessions || ks_share_take(&hook->share, NSEC_PER_SEC / hook->most,
+				       ktime_get_boot_fast_ns()))
+		return sessions;
+	record_drop(event, sessions, KSONDE_DROP_RATE_LIMIT);
+	return 0;
+}
+
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
 {
 	const u32 first = sizeof(struct ksonde_header) + sizeof(struct ks_context);
@@ -117,6 +128,8 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 	sessions = ks_filter(READ_ONCE(ks_wanted[event]), event);
 	if (unlikely(READ_ONCE(ks_unusual)))
 		sessions = record_unusual(hook, event, sessions);
+	if (unlikely(hook->most))
+		sessions = record_share(hook, event, sessions);
 	if (sessions)
 		record = record_open(sessions, event, id, first, size);
 	if (!record) {

@@ -7,6 +7,7 @@
 #ifndef KS_HOOK_H
 #define KS_HOOK_H
 
+#include <linux/atomic.h>
 #include <linux/bitops.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
@@ -106,6 +107,7 @@ struct ks_hook {
 	u32 event;			/* enum ks_event_index; KS_EVENTS: none */
 	bool always;			/* armed while any session is started */
 	bool vital;			/* what others need: nothing for the governor */
+	u32 most;			/* records a second, of all tasks; 0: no limit */
 	const struct ks_point *points;	/* ends with an empty one */
 	/* What the handlers need while the hook is armed; may sleep.  Both or none. */
 	int (*prepare)(void);
@@ -113,6 +115,7 @@ struct ks_hook {
 
 	/* The engine's, under its mutex. */
 	u32 index;
+	atomic64_t share;		/* of most: when it is whole again */
 	u32 keep;			/* the governor's: one record of so many; 0: all */
 	u32 users;
 	u32 state;			/* enum ksonde_hook_state */

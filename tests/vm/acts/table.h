@@ -69,6 +69,11 @@ STEP(socketcall)
 STEP(bind)
 STEP(blocked)
 
+/* dns.c */
+STEP(dns)
+STEP(dnstcp)
+STEP(dnsburst)
+
 /* file.c */
 STEP(create)
 STEP(creat)

@@ -35,6 +35,8 @@ WORKLOADS = {
     "W3": (60, 40, 4),
     "W4": (60, 400, 3),
     "W5": (200, 1000, 5),
+    "W6": (60, 400, 3),
+    "W7": (60, 400, 3),
 }
 #: The same of a workload that is called after its event.
 OF_AN_EVENT = (20, 200, 2)

@@ -22,9 +22,11 @@ TITLES = {
     "W3": "fork+exec",
     "W4": "TCP connect",
     "W5": "pipe byte",
+    "W6": "UDP byte",
+    "W7": "TCP byte",
 }
 #: Where the producing process's own time is of interest: records are written there, and read elsewhere.
-PRODUCER = ("W2", "W3", "W4")
+PRODUCER = ("W2", "W3", "W4", "W6", "W7")
 ROUNDS = 3
 
 

@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -88,6 +89,47 @@ static void pipe_byte(void)
 
 	if (write(pipe_ends[1], &byte, 1) != 1 || read(pipe_ends[0], &byte, 1) != 1)
 		err(1, "pipe");
+}
+
+/* A socket that is connected to itself, or a pair of them. */
+static void udp_echo(void)
+{
+	static int fd = -1;
+	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(own);
+	char byte = 0;
+
+	if (fd < 0) {
+		fd = socket(AF_INET, SOCK_DGRAM, 0);
+		if (fd < 0 || bind(fd, (struct sockaddr *)&own, length) ||
+		    getsockname(fd, (struct sockaddr *)&own, &length) ||
+		    connect(fd, (struct sockaddr *)&own, length))
+			err(1, "udp");
+	}
+	if (send(fd, &byte, 1, 0) != 1 || recv(fd, &byte, 1, 0) != 1)
+		err(1, "udp");
+}
+
+static void tcp_echo(void)
+{
+	static int ends[2] = { -1, -1 };
+	struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t length = sizeof(own);
+	char byte = 0;
+	int one = 1, listener;
+
+	if (ends[0] < 0) {
+		listener = socket(AF_INET, SOCK_STREAM, 0);
+		ends[0] = socket(AF_INET, SOCK_STREAM, 0);
+		if (bind(listener, (struct sockaddr *)&own, length) || listen(listener, 1) ||
+		    getsockname(listener, (struct sockaddr *)&own, &length) ||
+		    setsockopt(ends[0], IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) ||
+		    connect(ends[0], (struct sockaddr *)&own, length))
+			err(1, "tcp");
+		ends[1] = accept(listener, NULL, NULL);
+	}
+	if (send(ends[0], &byte, 1, 0) != 1 || recv(ends[1], &byte, 1, 0) != 1)
+		err(1, "tcp");
 }
 
 /* One record of the event that it is called after, by the shortest way. */
@@ -222,6 +264,8 @@ static const struct workload {
 	{ "W3", fork_exec },
 	{ "W4", connect_closed },
 	{ "W5", pipe_byte },
+	{ "W6", udp_echo },
+	{ "W7", tcp_echo },
 	{ "capset", capset_once },
 	{ "chmod", chmod_once },
 	{ "connect", connect_closed },
