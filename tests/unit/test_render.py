@@ -278,6 +278,12 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("write", {"path": "/a", "offset": 0, "count": 50, "content": "(" * 50}),
             f"/a (50 B, '{'(' * 48}'...)",
         ),
+        (
+            record("file_write", {"path": "/a b", "size": 300, "position": 5, "flags": 0o102001}),
+            "'/a b' (300 B, at 5, WRONLY, APPEND)",
+        ),
+        (record("file_read", {"path": "/a", "size": 0, "position": 0, "flags": 0}), "/a (0 B)"),
+        (record("file_created_closed", {"flags": 2}), "? (RDWR)"),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

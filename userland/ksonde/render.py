@@ -51,6 +51,9 @@ _CODES = {
     "rmdir": "34",
     "namespace": "35",
     "write": "34",
+    "file_created_closed": "34",
+    "file_write": "34",
+    "file_read": "2",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -147,6 +150,9 @@ class Renderer:
             "rmdir": self._rmdir,
             "namespace": self._namespace_change,
             "write": self._write,
+            "file_created_closed": self._closed,
+            "file_write": self._closed,
+            "file_read": self._closed,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -431,6 +437,12 @@ class Renderer:
         shown = self._strong(target) if target is not None else ""
         failed = self._failed(result) if result else ""
         return join([what, shown, self._notes([self.paint("dim", mark) for mark in marks]), failed])
+
+    def _closed(self, record: Record) -> str:
+        size, position = get(record, "size"), get(record, "position")
+        notes = [text.size(size) if size is not None else "", f"at {position}" if position else ""]
+        notes += values.flag_names("open_flags", (get(record, "flags_") or 0) & ~_LARGEFILE)
+        return join([self._strong(get(record, "path")), self._notes([self.paint("dim", n) for n in notes])])
 
     def _write(self, record: Record) -> str:
         count, offset, content = get(record, "count"), get(record, "offset"), get(record, "content")

@@ -96,6 +96,10 @@ STEP(writev)
 STEP(sendfile)
 STEP(badwrite)
 
+/* closed.c */
+STEP(used)
+STEP(kept)
+
 /* namespace.c */
 STEP(newspaces)
 STEP(setns)

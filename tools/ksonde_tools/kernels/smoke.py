@@ -265,6 +265,8 @@ class Checker:
             self._same(record, "open", mode=0, resolve=0, **known)
             if record is not None and bool((record.flags_ or 0) & facts["flag"]) == bool(result):
                 self._fail("open", f"open: flags_ is {record.flags_:#o}")
+        record = self._find("file_read", "file_read", path="/tmp/plain", tgid=facts["tgid"])
+        self._same(record, "file_read", position=0, mode=0o100644, fs_id="tmpfs")
         if facts["errno"] != -_ENOENT:
             self._fail("open", f"open: the kernel answered {facts['errno']}")
         record = self._find("chmod", "chmod", tgid=self._done("chmod", "chmod"), path="/tmp/plain")
@@ -288,6 +290,9 @@ class Checker:
         for offset, content in ((0, b"one"), (3, b"a\n\xff")):
             record = self._find("write", "write", tgid=me, path=path, offset=offset)
             self._same(record, "write", count=3, content=content.decode(errors="surrogateescape"))
+        for event in ("file_created_closed", "file_write"):
+            record = self._find(event, event, tgid=me, path=path)
+            self._same(record, event, size=6, position=6, mode=0o100600, fs_id="tmpfs")
         record = self._find("unlink", "unlink", tgid=me, path=path)
         self._same(record, "unlink", links=1, fs_id="tmpfs")
         self._result(record, 0)
