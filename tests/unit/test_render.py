@@ -204,6 +204,16 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (record("mount", {"target": "/m", "flags": 1 << 18}), "/m (PRIVATE)"),
         (
+            record("mount", {"kind": 2, "source": "/a", "target": "/m", "type": "tmpfs", "flags": 2}),
+            "moved /a to /m (tmpfs, NOSUID)",
+        ),
+        (record("mount", {"kind": 2, "target": "/m", "flags": 0}), "moved to /m"),
+        (
+            record("mount", {"kind": 4, "type": "tmpfs", "flags": 0, "options": "size=1m"}),
+            "fsconfig (tmpfs, size=1m)",
+        ),
+        (record("mount", {"kind": 6, "source": "a b", "type": "ext4", "flags": 4096}), "open_tree 'a b' (ext4, BIND)"),
+        (
             record(
                 "ptrace",
                 {"request": 5, "pid": 9, "target_tgid": 9, "target_exe": "/a b", "address": 16, "data": 1},

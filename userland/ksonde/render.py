@@ -341,8 +341,15 @@ class Renderer:
         notes = [text.quote(kind)] if kind else []
         notes += values.flag_names("mount_flags", get(record, "flags_"))
         notes += [text.quote(options)] if options else []
-        what = [text.quote(source), "on"] if source is not None else []
-        shown = self._strong(get(record, "target"))
+        step = get(record, "kind") or 1
+        what = [text.quote(source)] if source is not None else []
+        if step == 2:
+            what = ["moved", *what, "to"]
+        elif step > 2:
+            what = [self.paint("dim", values.enum_name("mount_kind", step)), *what]
+        elif what:
+            what += ["on"]
+        shown = self._strong(get(record, "target")) if step <= 2 else ""
         return join([*what, shown, self._notes([self.paint("dim", note) for note in notes])])
 
     def _target(self, record: Record, whose: str = "target") -> str:

@@ -59,6 +59,10 @@ struct ks_syscall_number {
 #define __NR_pidfd_send_signal		(-1)
 #define __NR_ia32_pidfd_send_signal	(-1)
 #endif
+#ifndef __NR_open_tree
+#define __NR_open_tree			(-1)
+#define __NR_ia32_open_tree		(-1)
+#endif
 
 /*
  * Whether current is in a 32-bit system call.  On x86 every task looks like an

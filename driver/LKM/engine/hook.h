@@ -12,6 +12,7 @@
 #include <linux/preempt.h>
 #include <linux/sched/clock.h>
 #include <linux/types.h>
+#include "../compat/new_mount.h"
 #include "../events/events.h"
 
 struct ks_hook;

@@ -20,6 +20,11 @@
 
 /* The same numbers everywhere; older headers do not have them. */
 #define NR_PIDFD_SEND_SIGNAL	424
+#define NR_OPEN_TREE		428
+#define NR_MOVE_MOUNT		429
+#define NR_FSOPEN		430
+#define NR_FSCONFIG		431
+#define NR_FSMOUNT		432
 #define NR_PIDFD_OPEN		434
 
 static int error_of(long result)
@@ -48,6 +53,29 @@ static void act_files(void)
 	mkdir("/tmp/mounted", 0755);
 	err = error_of(mount("src", "/tmp/mounted", "tmpfs", MS_NOSUID, "size=64k"));
 	say("act mount {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+}
+
+/* What mount(2) does, in steps; kernels before 5.2 know none of them. */
+static void act_new_mount(void)
+{
+	long context = syscall(NR_FSOPEN, "tmpfs", 0), mounted, tree;
+
+	if (context < 0) {
+		say("act newmount {\"skipped\": %d}", errno);
+		return;
+	}
+	mkdir("/tmp/moved", 0755);
+	if (syscall(NR_FSCONFIG, context, 1, "source", "a\n\xff", 0) ||
+	    syscall(NR_FSCONFIG, context, 6, NULL, NULL, 0))
+		die("fsconfig");
+	mounted = syscall(NR_FSMOUNT, context, 0, 2);
+	if (mounted < 0 || syscall(NR_MOVE_MOUNT, mounted, "", AT_FDCWD, "/tmp/moved", 4))
+		die("move_mount");
+	tree = syscall(NR_OPEN_TREE, AT_FDCWD, "/tmp/moved", 1);
+	say("act newmount {\"tgid\": %d, \"errno\": %d}", getpid(), error_of(tree));
+	close(tree);
+	close(mounted);
+	close(context);
 }
 
 /* A file is made, written to twice and removed, a folder removed. */
@@ -163,6 +191,7 @@ static void act_capset(void)
 void acts_more(void)
 {
 	act_files();
+	act_new_mount();
 	act_removals();
 	act_namespaces();
 	act_memfd();

@@ -285,6 +285,19 @@ class Checker:
         record = self._find("mount", "mount", tgid=self._done("mount", "mount"), target="/tmp/mounted")
         self._same(record, "mount", source="src", type="tmpfs", flags_=2, options="size=64k")
 
+        if "skipped" in self.said.acts["newmount"]:
+            return
+        me, name = self._done("newmount", "mount"), b"a\n\xff".decode(errors="surrogateescape")
+        steps: dict[int, dict[str, Any]] = {
+            2: {"source": None, "target": "/tmp/moved", "flags_": 1 << 21 | 2, "options": None},
+            3: {"source": name, "target": None, "flags_": 0, "options": None},
+            4: {"source": None, "target": None, "flags_": 0, "options": f"source={name}"},
+            6: {"source": "/tmp/moved", "target": None, "flags_": 4096, "options": None},
+        }
+        for kind, fields in steps.items():
+            record = self._find("mount", "newmount", tgid=me, kind=kind)
+            self._same(record, "newmount", type="tmpfs", **fields)
+
     def _removed(self) -> None:
         me, path = self._done("unlink", "unlink"), "/tmp/gone"
         for offset, content in ((0, b"one"), (3, b"a\n\xff")):
