@@ -199,7 +199,9 @@ def _acted(act: dict[str, Any], *records: tuple[str, dict[str, Any]], more: str 
     return _log(*(_blob("record", record) for record in done), more, acts={**ACTS, **act})
 
 
-FILES = {name: {"tgid": 1, "errno": 0} for name in ("chmod", "rename", "link", "symlink", "mount", "newmount")}
+FILES = {
+    name: {"tgid": 1, "errno": 0} for name in ("chmod", "rename", "link", "symlink", "mount", "newmount")
+}
 FILES["open"] = {"tgid": 1, "errno": 2, "flag": 0o400000}
 #: A test, the act that it looks at, and records that tell of it.
 MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
@@ -248,6 +250,38 @@ MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
                     (4, {"options": b"source=a\n\xff"}),
                     (6, {"source": "/tmp/moved", "flags": 4096}),
                 )
+            ),
+        ],
+    ),
+    "_accepted": (
+        {
+            "bind": {"tgid": 1, "errno": 0, "port": 99},
+            "accept": {"tgid": 1, "fd": 3, "result": 5, "port": 98},
+        },
+        [
+            (
+                "bind",
+                {
+                    "family": 2,
+                    "type": 1,
+                    "protocol": 6,
+                    "port": 0,
+                    "local_port": 99,
+                    "address": bytes([127, 0, 0, 2]),
+                },
+            ),
+            (
+                "accept",
+                {
+                    "family": 2,
+                    "protocol": 6,
+                    "fd": 3,
+                    "result": 5,
+                    "local_port": 99,
+                    "local_address": bytes([127, 0, 0, 2]),
+                    "remote_port": 98,
+                    "remote_address": bytes([127, 0, 0, 1]),
+                },
             ),
         ],
     ),

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _CODES = {
     "execve": "32",
     "connect": "36",
+    "bind": "36",
+    "accept": "36",
     "create_file": "34",
     "load_module": "35",
     "update_cred": "33",
@@ -122,6 +124,8 @@ class Renderer:
         self._net_ns = _own_namespace("net")
         self._sentences: dict[str, Callable[[Record], str]] = {
             "connect": self._connect,
+            "bind": self._bind,
+            "accept": self._accept,
             "execve": self._execve,
             "exit": self._exit,
             "create_file": self._create_file,
@@ -474,6 +478,38 @@ class Renderer:
         else:
             route = values.family(family) if family is not None else "?"
         return join([route, self._outcome(record), self._namespace(record)])
+
+    def _bind(self, record: Record) -> str:
+        family, port, result = get(record, "family"), get(record, "port"), get(record, "result")
+        host, path, scope = get(record, "address"), get(record, "path"), get(record, "scope_id")
+        what = values.family(family) if family is not None else "?"
+        local = get(record, "local_port")
+        interface = self._interface(scope, get(record, "net_ns")) if scope else ""
+        if host is not None:
+            what = _transport(get(record, "type"), get(record, "protocol"))
+            where = address(host, port if port or local is None else local, interface)
+        elif path is not None:
+            where = unix_path(path)
+        elif get(record, "cid") is not None:
+            where = f"{record.cid}:{port}"
+        else:
+            groups = get(record, "groups")
+            where = join([interface, str(port or ""), f"groups {groups:#x}" if groups else ""])
+        failed = self._failed(result) if result else ""
+        return join([what, self.paint("strong", where), failed, self._namespace(record)])
+
+    def _accept(self, record: Record) -> str:
+        family, path, result = get(record, "family"), get(record, "path"), get(record, "result") or 0
+        local = address(get(record, "local_address"), get(record, "local_port"))
+        remote = address(get(record, "remote_address"), get(record, "remote_port"))
+        if local:
+            what = _transport(get(record, "type"), get(record, "protocol"))
+            where = join([local, f"<- {self.paint('strong', remote)}" if remote else ""])
+        else:
+            what = values.family(family) if family is not None else f"descriptor {get(record, 'fd')}"
+            where = self.paint("strong", unix_path(path)) if path is not None else ""
+        got = self._failed(result) if result < 0 else f"as descriptor {result}"
+        return join([what, where, got, self._namespace(record)])
 
     def _outcome(self, record: Record) -> str:
         if get(record, "stage") == 2 and not get(record, "result"):

@@ -74,6 +74,7 @@ _BITS: dict[str, dict[int, str]] = {
         1 << 24: "STRICTATIME",
         1 << 25: "LAZYTIME",
     },
+    "socket_flags": {socket.SOCK_NONBLOCK: "NONBLOCK", socket.SOCK_CLOEXEC: "CLOEXEC"},
     "memfd_flags": {1: "CLOEXEC", 2: "ALLOW_SEALING", 4: "HUGETLB", 8: "NOEXEC_SEAL", 16: "EXEC"},
     "clone_flags": {
         0x00000080: "NEWTIME",

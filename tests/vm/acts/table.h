@@ -67,6 +67,9 @@ STEP(badconnect)
 STEP(connects)
 STEP(socketcall)
 STEP(bind)
+STEP(bindto)
+STEP(accept)
+STEP(noaccept)
 STEP(blocked)
 
 /* file.c */

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -188,10 +190,35 @@ static void act_capset(void)
 	    status, old, old & ~(1ULL << NET_RAW));
 }
 
+/* A connection to oneself. */
+static void act_accept(void)
+{
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1),
+	};
+	int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t length = sizeof(in);
+	int accepted, err = error_of(bind(listening, (void *)&in, sizeof(in)));
+
+	if (getsockname(listening, (void *)&in, &length) || listen(listening, 1) ||
+	    connect(client, (void *)&in, sizeof(in)))
+		die("connect");
+	say("act bind {\"tgid\": %d, \"errno\": %d, \"port\": %d}", getpid(), err, ntohs(in.sin_port));
+	accepted = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	if (accepted < 0 || getpeername(accepted, (void *)&in, &length))
+		die("accept");
+	say("act accept {\"tgid\": %d, \"fd\": %d, \"result\": %d, \"port\": %d}", getpid(),
+	    listening, accepted, ntohs(in.sin_port));
+	close(accepted);
+	close(client);
+	close(listening);
+}
+
 void acts_more(void)
 {
 	act_files();
 	act_new_mount();
+	act_accept();
 	act_removals();
 	act_namespaces();
 	act_memfd();

@@ -110,7 +110,7 @@ class Checker:
         checks = [
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
-            self._removed, self._namespaces,
+            self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
@@ -316,6 +316,18 @@ class Checker:
             self._result(record, -errno)
         if full != _NOT_EMPTY:
             self._fail("rmdir", f"rmdir: the kernel answered {full}")
+
+    def _accepted(self) -> None:
+        me, port = self._done("bind", "bind"), self.said.acts["bind"]["port"]
+        record = self._find("bind", "bind", tgid=me, address="127.0.0.2")
+        known = {"result": None, "local_port": None} if self._entry_only("bind") else {"local_port": port}
+        self._same(record, "bind", family=2, type=1, protocol=6, port=0, path=None, **{"result": 0, **known})
+        facts = self.said.acts["accept"]
+        record = self._find("accept", "accept", tgid=me, result=facts["result"])
+        self._same(
+            record, "accept", family=2, protocol=6, fd=facts["fd"], local_port=port, path=None,
+            local_address="127.0.0.2", remote_address="127.0.0.1", remote_port=facts["port"],
+        )  # fmt: skip
 
     def _namespaces(self) -> None:
         for act, kind, result in (("namespace", 4, 0), ("pivot", 3, -self.said.acts["pivot"]["errno"])):
