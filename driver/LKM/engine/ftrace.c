@@ -7,14 +7,18 @@
  */
 #include <linux/slab.h>
 #include "../compat/ftrace.h"
+#include "../core/record.h"
 #include "mechanism.h"
 
 struct ks_ftrace_site;
 
 struct ks_ftrace {
 	struct ks_attachment attachment;
-	struct ks_ftrace_site *site;
+	const u32 *wanted;
+	u32 bits;			/* as of the point */
+	u32 offset;
 	struct ks_ftrace *next;
+	struct ks_ftrace_site *site;
 };
 
 /* A function that hooks are at; changed by the engine, under its mutex. */
@@ -28,37 +32,70 @@ struct ks_ftrace_site {
 
 static struct ks_ftrace_site *ftrace_sites;
 
+static __always_inline void ftrace_tell(const struct ks_ftrace *ft, const struct ks_call *call)
+{
+	u64 token = ks_hook_enter(ft->attachment.hook);
+
+	ft->attachment.point->entry(ft->attachment.hook, call);
+	ks_hook_leave(ft->attachment.hook, token);
+}
+
 static void notrace ftrace_enter(unsigned long ip, unsigned long parent_ip,
 				 struct ftrace_ops *ops, ks_ftrace_regs *regs)
 {
 	const struct ks_ftrace_site *site = container_of(ops, struct ks_ftrace_site, ops);
 	const struct ks_ftrace *ft;
 	struct ks_call call;
-	u64 token;
 
 	if (unlikely(!ks_ftrace_call(&call, regs)))
 		return;
 	/* Who is taken away is freed when this has ended. */
 	preempt_disable_notrace();
+	for (ft = READ_ONCE(site->first); ft; ft = READ_ONCE(ft->next))
+		ftrace_tell(ft, &call);
+	preempt_enable_notrace();
+}
+
+static noinline void notrace ftrace_tell_one(const struct ks_ftrace *ft, ks_ftrace_regs *regs)
+{
+	struct ks_call call;
+
+	if (likely(ks_ftrace_call(&call, regs)))
+		ftrace_tell(ft, &call);
+}
+
+/* The same where they ask for bits. */
+static void notrace ftrace_enter_if(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops, ks_ftrace_regs *regs)
+{
+	const struct ks_ftrace_site *site = container_of(ops, struct ks_ftrace_site, ops);
+	const struct ks_ftrace *ft;
+	unsigned long object;
+
+	if (unlikely(!regs))
+		return;
+	object = ks_ftrace_argument(regs, 0);
+	preempt_disable_notrace();
 	for (ft = READ_ONCE(site->first); ft; ft = READ_ONCE(ft->next)) {
-		token = ks_hook_enter(ft->attachment.hook);
-		ft->attachment.point->entry(ft->attachment.hook, &call);
-		ks_hook_leave(ft->attachment.hook, token);
+		if (unlikely(READ_ONCE(*ft->wanted) &&
+			     READ_ONCE(*(const u32 *)(object + ft->offset)) & ft->bits))
+			ftrace_tell_one(ft, regs);
 	}
 	preempt_enable_notrace();
 }
 
-static struct ks_ftrace_site *site_find(unsigned long address)
+static struct ks_ftrace_site *site_find(unsigned long address, ftrace_func_t func)
 {
 	struct ks_ftrace_site *site = ftrace_sites;
 
-	while (site && site->address != address)
+	while (site && (site->address != address || site->ops.func != func))
 		site = site->next;
 	return site;
 }
 
 /* ERR_PTR(); first is called as soon as it is there. */
-static struct ks_ftrace_site *site_make(unsigned long address, struct ks_ftrace *first)
+static struct ks_ftrace_site *site_make(unsigned long address, ftrace_func_t func,
+					struct ks_ftrace *first)
 {
 	struct ks_ftrace_site *site;
 	int err;
@@ -69,7 +106,7 @@ static struct ks_ftrace_site *site_make(unsigned long address, struct ks_ftrace 
 	site->address = address;
 	site->first = first;
 	site->users = 1;
-	site->ops.func = ftrace_enter;
+	site->ops.func = func;
 	site->ops.flags = KS_FTRACE_FLAGS;
 	err = ftrace_set_filter_ip(&site->ops, address, 0, 0);
 	if (err)
@@ -105,6 +142,7 @@ static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
 	struct ks_ftrace_site *site;
 	struct ks_ftrace *ft;
 	unsigned long address;
+	ftrace_func_t func;
 
 	if (!KS_FTRACE_WORKS)
 		return -EOPNOTSUPP;
@@ -116,14 +154,18 @@ static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
 		return -ENOMEM;
 	ft->attachment.hook = hook;
 	ft->attachment.point = point;
-	site = site_find(address);
+	ft->wanted = &ks_wanted[hook->event];
+	ft->bits = point->bits;
+	ft->offset = point->offset;
+	func = point->bits ? ftrace_enter_if : ftrace_enter;
+	site = site_find(address, func);
 	if (site) {
 		site->users++;
 		ft->next = site->first;
 		/* Whoever sees it sees all of it. */
 		smp_store_release(&site->first, ft);
 	} else {
-		site = site_make(address, ft);
+		site = site_make(address, func, ft);
 	}
 	if (IS_ERR(site)) {
 		kfree(ft);

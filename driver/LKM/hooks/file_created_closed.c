@@ -17,9 +17,11 @@ static void file_created_closed(struct ks_hook *hook, const struct ks_call *call
 
 static const struct ks_point points[] = {
 	/* Not before v4.19. */
-	KS_IF_FMODE_CREATED(KS_FTRACE("locks_remove_file", file_created_closed))
+	KS_IF_FMODE_CREATED(KS_FTRACE_IF("locks_remove_file", file_created_closed, struct file,
+					 f_mode, KS_FMODE_CREATED))
 	KS_IF_FMODE_CREATED(KS_KPROBE("locks_remove_file", file_created_closed))
-	KS_IF_FMODE_CREATED(KS_FTRACE("__fput", file_created_closed))
+	KS_IF_FMODE_CREATED(KS_FTRACE_IF("__fput", file_created_closed, struct file, f_mode,
+					 KS_FMODE_CREATED))
 	KS_IF_FMODE_CREATED(KS_KPROBE("__fput", file_created_closed))
 	{}
 };

@@ -19,9 +19,9 @@ static void file_read(struct ks_hook *hook, const struct ks_call *call)
 }
 
 static const struct ks_point points[] = {
-	KS_FTRACE("locks_remove_file", file_read),
+	KS_FTRACE_IF("locks_remove_file", file_read, struct file, f_mode, FMODE_READ),
 	KS_KPROBE("locks_remove_file", file_read),
-	KS_FTRACE("__fput", file_read),
+	KS_FTRACE_IF("__fput", file_read, struct file, f_mode, FMODE_READ),
 	KS_KPROBE("__fput", file_read),
 	{}
 };

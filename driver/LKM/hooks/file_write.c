@@ -15,9 +15,9 @@ static void file_write(struct ks_hook *hook, const struct ks_call *call)
 }
 
 static const struct ks_point points[] = {
-	KS_FTRACE("locks_remove_file", file_write),
+	KS_FTRACE_IF("locks_remove_file", file_write, struct file, f_mode, FMODE_WRITE),
 	KS_KPROBE("locks_remove_file", file_write),
-	KS_FTRACE("__fput", file_write),
+	KS_FTRACE_IF("__fput", file_write, struct file, f_mode, FMODE_WRITE),
 	KS_KPROBE("__fput", file_write),
 	{}
 };

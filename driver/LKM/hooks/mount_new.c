@@ -22,6 +22,8 @@
 #define OPEN_TREE_COPIES	(OPEN_TREE_CLONE | 2)	/* OPEN_TREE_NAMESPACE */
 #define TREE_RECURSIVE		0x8000	/* AT_RECURSIVE */
 #define OF_A_MOUNT_NOSYMFOLLOW	0x80	/* MNT_NOSYMFOLLOW, from v5.10 on */
+/* What fsconfig(2) can set; file systems add others of their own. */
+#define CONTEXT_FLAGS		(SB_RDONLY | SB_SYNCHRONOUS | SB_MANDLOCK | SB_DIRSYNC | SB_LAZYTIME)
 #define MOUNT_NOSYMFOLLOW	256	/* MS_NOSYMFOLLOW */
 
 static struct ks_record *begin(struct ks_hook *hook, u32 kind)
@@ -107,7 +109,7 @@ static struct ks_record *begin_context(struct ks_hook *hook, const struct fs_con
 		ks_absent(record, mount, source);
 	ks_absent(record, mount, target);
 	ks_record_text(record, &e->type, fc->fs_type->name);
-	e->flags = fc->sb_flags;
+	e->flags = fc->sb_flags & CONTEXT_FLAGS;
 	if (fc->root)
 		e->device = fc->root->d_sb->s_dev;
 	else
@@ -126,9 +128,13 @@ static void record_context(struct ks_hook *hook, const struct ks_call *call, u32
 	ks_record_commit(record);
 }
 
+/* The mount is made, and the context is made fit for a change of the file system. */
 static void made(struct ks_hook *hook, const struct ks_call *call)
 {
-	record_context(hook, call, KS_MOUNT_MADE);
+	const struct fs_context *fc = (const struct fs_context *)call->arg[0];
+
+	if (fc->phase == FS_CONTEXT_AWAITING_MOUNT)
+		record_context(hook, call, KS_MOUNT_MADE);
 }
 
 static void changed(struct ks_hook *hook, const struct ks_call *call)
@@ -225,8 +231,8 @@ struct ks_hook ks_hook_mount_moved = {
 };
 
 static const struct ks_point points_made[] = {
-	KS_FTRACE("vfs_create_mount", made),
-	KS_KPROBE("vfs_create_mount", made),
+	KS_FTRACE("vfs_clean_context", made),
+	KS_KPROBE("vfs_clean_context", made),
 	{}
 };
 
