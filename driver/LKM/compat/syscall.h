@@ -46,6 +46,9 @@ struct ks_syscall_number {
 	int compat;
 };
 
+/* One that the 32-bit ABI of x86 has as a part of another one only. */
+#define KS_SYSCALL_NUMBER_NATIVE(name)	{ #name, __NR_##name, -1 }
+
 #ifdef CONFIG_X86_64
 #define KS_SYSCALL_NUMBER(name)		{ #name, __NR_##name, __NR_ia32_##name }
 #define KS_SYSCALL_NUMBER_OLD(name)	KS_SYSCALL_NUMBER(name)

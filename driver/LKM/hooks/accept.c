@@ -134,6 +134,7 @@ static void called(struct ks_hook *hook, const struct ks_syscall *call, const vo
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_accept4 sys_accept4", enter, leave, sizeof(struct accepting)),
 	KS_SYSCALL("accept accept4", called),
+	KS_SYS_EXIT("accept accept4", called),
 	{}
 };
 
