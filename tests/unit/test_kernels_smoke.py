@@ -188,6 +188,7 @@ NOTHING: dict[str, dict[str, int]] = {
     "rename": {"flags": 0},
     "link": {},
     "mount": {},
+    "file_read": {},
 }
 
 
@@ -198,7 +199,9 @@ def _acted(act: dict[str, Any], *records: tuple[str, dict[str, Any]], more: str 
     return _log(*(_blob("record", record) for record in done), more, acts={**ACTS, **act})
 
 
-FILES = {name: {"tgid": 1, "errno": 0} for name in ("chmod", "rename", "link", "symlink", "mount")}
+FILES = {
+    name: {"tgid": 1, "errno": 0} for name in ("chmod", "rename", "link", "symlink", "mount", "newmount")
+}
 FILES["open"] = {"tgid": 1, "errno": 2, "flag": 0o400000}
 #: A test, the act that it looks at, and records that tell of it.
 MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
@@ -208,6 +211,7 @@ MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
             ("open", {"filename": "/tmp/plain", "path": "/tmp/plain", "flags": 0o400000}),
             ("open", {"filename": "/tmp/missing", "result": -2}),
             ("chmod", {"path": "/tmp/plain", "old_mode": 0o100644, "mode": 0o4755}),
+            ("file_read", {"path": "/tmp/plain", "mode": 0o100644, "position": 0, "fs_id": "tmpfs"}),
         ],
     ),
     "_renamed": (
@@ -237,7 +241,48 @@ MORE: dict[str, tuple[dict[str, Any], list[tuple[str, dict[str, Any]]]]] = {
                     "flags": 2,
                     "options": "size=64k",
                 },
-            )
+            ),
+            *(
+                ("mount", {"kind": kind, "type": "tmpfs", "flags": 0, **data})
+                for kind, data in (
+                    (2, {"target": "/tmp/moved", "flags": 1 << 21 | 2}),
+                    (3, {"source": b"a\n\xff"}),
+                    (4, {"options": b"source=a\n\xff"}),
+                    (6, {"source": "/tmp/moved", "flags": 4096}),
+                )
+            ),
+        ],
+    ),
+    "_accepted": (
+        {
+            "bind": {"tgid": 1, "errno": 0, "port": 99},
+            "accept": {"tgid": 1, "fd": 3, "result": 5, "port": 98},
+        },
+        [
+            (
+                "bind",
+                {
+                    "family": 2,
+                    "type": 1,
+                    "protocol": 6,
+                    "port": 0,
+                    "local_port": 99,
+                    "address": bytes([127, 0, 0, 2]),
+                },
+            ),
+            (
+                "accept",
+                {
+                    "family": 2,
+                    "protocol": 6,
+                    "fd": 3,
+                    "result": 5,
+                    "local_port": 99,
+                    "local_address": bytes([127, 0, 0, 2]),
+                    "remote_port": 98,
+                    "remote_address": bytes([127, 0, 0, 1]),
+                },
+            ),
         ],
     ),
     "_memfd": (
@@ -287,6 +332,7 @@ def test_what_a_kernel_answers_that_should_not() -> None:
         ("open", {"filename": "/tmp/plain", "path": "/tmp/plain", "flags": 0}),
         ("open", {"filename": "/tmp/missing", "result": -13}),
         ("chmod", {"path": "/tmp/plain", "old_mode": 0o100644, "mode": 0o4755}),
+        ("file_read", {"path": "/tmp/plain", "mode": 0o100644, "position": 0, "fs_id": "tmpfs"}),
     ]
     assert _checker(_acted(act, *records), "_files").wrong["open"] == [
         "open: flags_ is 0o0", "open: the kernel answered 13"

@@ -73,6 +73,14 @@ events = ["exit"]
 """
 
 
+WATCHING = '[[filter]]\naction = "include"\nevents = ["file_write"]\npath_prefix = "/etc/"\n'
+
+
+def test_filters_by_path(home: Path) -> None:
+    put(home / "etc.toml", 'events = ["file_write"]\n' + WATCHING)
+    assert read("etc").rules(SCHEMA) == (Rule("include", ("file_write",), path_prefix="/etc/"),)
+
+
 def test_filters(home: Path) -> None:
     more = 'action = "include"\nuid = 33\nmnt_ns = "/proc/self/ns/mnt"\nexe_prefix = "/usr/"\n'
     put(home / "base.toml", FILTERS + more)
@@ -179,6 +187,7 @@ def test_limits_that_make_no_sense(home: Path, text: str, line: int, message: st
         (FILTERS + 'events = []\naction = "exclud"\n', 10, "there is no action 'exclud'", "say action"),
         (FILTERS + 'exe_prefx = "/x"\n', 9, "there is no key 'exe_prefx'", "did you mean exe_prefix?"),
         (FILTERS + 'action = "include"\nexe = 3\n', 10, "exe is no string", "say exe"),
+        (FILTERS + 'action = "include"\npath_prefix = 3\n', 10, "path_prefix is no string", "say path_p"),
         (FILTERS + 'action = "include"\nuid = true\n', 10, "uid: it is not a user's id or name", ""),
         (FILTERS + 'action = "include"\nuid = "no one"\n', 10, "uid: there is no user 'no one'", ""),
         (FILTERS + 'action = "include"\nmnt_ns = "/no"\n', 10, "mnt_ns: cannot look at /no: No such", ""),

@@ -36,6 +36,18 @@ class FakeInterfaces(Interfaces):
         return {99: "blue"}.get(inode)
 
 
+BIND = {"family": 2, "type": 1, "protocol": 6}
+ACCEPT = {
+    **BIND,
+    "fd": 3,
+    "local_address": bytes([127, 0, 0, 1]),
+    "local_port": 80,
+    "remote_address": bytes([127, 0, 0, 2]),
+    "remote_port": 99,
+    "result": 5,
+}
+
+
 def renderer(**options: Any) -> Renderer:
     names = Names({number: event.name for number, event in SCHEMA.by_id.items()}, FakeUsers())
     made = Renderer(SCHEMA, names=names, interfaces=options.pop("interfaces", FakeInterfaces()), **options)
@@ -177,6 +189,48 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (record("connect", {"family": 1, "path": "/run/a b"}), "unix -> '/run/a b'"),
         (record("connect", {"family": 1, "path": "\0bus\n"}), "unix -> @$'bus\\n'"),
         (record("connect", {"family": 0}), "disconnected"),
+        (
+            record(
+                "bind", {**BIND, "port": 0, "local_port": 99, "address": bytes([127, 0, 0, 1]), "result": 0}
+            ),
+            "tcp 127.0.0.1:99",
+        ),
+        (
+            record(
+                "bind", {**BIND, "port": 80, "local_port": 80, "address": bytes([127, 0, 0, 1]), "result": 0}
+            ),
+            "tcp 127.0.0.1:80",
+        ),
+        (
+            record("bind", {**BIND, "port": 80, "address": bytes([127, 0, 0, 1]), "result": -13}),
+            "tcp 127.0.0.1:80 failed: EACCES (Permission denied)",
+        ),
+        (
+            record(
+                "bind",
+                {
+                    "family": 10,
+                    "type": 2,
+                    "port": 5,
+                    "address": bytes([0xFE, 0x80, *bytes(13), 1]),
+                    "scope_id": 7,
+                },
+            ),
+            "udp [fe80::1%7]:5",
+        ),
+        (record("bind", {"family": 1, "path": "/a b", "result": 0}), "unix '/a b'"),
+        (record("bind", {"family": 16, "port": 7, "groups": 17, "result": 0}), "netlink 7 groups 0x11"),
+        (record("bind", {"family": 17, "scope_id": 3}), "packet 3"),
+        (record("bind", {"family": 40, "port": 7, "cid": 2}), "vsock 2:7"),
+        (record("bind", {"family": 0}), "unspec"),
+        (record("accept", ACCEPT), "tcp 127.0.0.1:80 <- 127.0.0.2:99 as descriptor 5"),
+        (
+            record("accept", {**ACCEPT, "remote_address": None, "remote_port": None, "result": -22}),
+            "tcp 127.0.0.1:80 failed: EINVAL (Invalid argument)",
+        ),
+        (record("accept", {"family": 1, "path": "/a", "result": 5}), "unix /a as descriptor 5"),
+        (record("accept", {"family": 1, "result": 5}), "unix as descriptor 5"),
+        (record("accept", {"fd": 3, "result": -9}), "descriptor 3 failed: EBADF (Bad file descriptor)"),
         (record("connect", {"family": 16, "result": -1}), "netlink failed: EPERM (Operation not permitted)"),
         (
             record("create_file", {"path": "/tmp/x\ny", "mode": 0o100644, "fs_id": "sda1", "mount_known": 1}),
@@ -203,6 +257,19 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             "none on /m (tmpfs, NODEV, mode=7)",
         ),
         (record("mount", {"target": "/m", "flags": 1 << 18}), "/m (PRIVATE)"),
+        (
+            record("mount", {"kind": 2, "source": "/a", "target": "/m", "type": "tmpfs", "flags": 2}),
+            "moved /a to /m (tmpfs, NOSUID)",
+        ),
+        (record("mount", {"kind": 2, "target": "/m", "flags": 0}), "moved to /m"),
+        (
+            record("mount", {"kind": 4, "type": "tmpfs", "flags": 0, "options": "size=1m"}),
+            "fsconfig (tmpfs, size=1m)",
+        ),
+        (
+            record("mount", {"kind": 6, "source": "a b", "type": "ext4", "flags": 4096}),
+            "open_tree 'a b' (ext4, BIND)",
+        ),
         (
             record(
                 "ptrace",
@@ -278,6 +345,12 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("write", {"path": "/a", "offset": 0, "count": 50, "content": "(" * 50}),
             f"/a (50 B, '{'(' * 48}'...)",
         ),
+        (
+            record("file_write", {"path": "/a b", "size": 300, "position": 5, "flags": 0o102001}),
+            "'/a b' (300 B, at 5, WRONLY, APPEND)",
+        ),
+        (record("file_read", {"path": "/a", "size": 0, "position": 0, "flags": 0}), "/a (0 B)"),
+        (record("file_created_closed", {"flags": 2}), "? (RDWR)"),
         (record("open", {"filename": "x", "path": "/tmp/x", "flags": 0o2002}), "/tmp/x (as x, RDWR, APPEND)"),
         (
             record("open", {"filename": "/y z", "flags": 0, "result": -13}),

@@ -21,7 +21,7 @@ def mine() -> tuple[int, int]:
     return os.getpid(), ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-EVENTS = ("connect", "exit")
+EVENTS = ("connect", "exit", "file_read", "file_created_closed")
 RIGHT = [
     Rule("exclude"),
     Rule("include", ("connect", "fork")),
@@ -33,6 +33,9 @@ RIGHT = [
     Rule("exclude", exe="/" + "a" * 255),
     Rule("exclude", mnt_ns=1, pid_ns=(1 << 32) - 1, cgroup=(1 << 64) - 1),
     Rule("exclude", process=mine()),
+    Rule("include", ("file_read",), path_prefix="/"),
+    Rule("exclude", ("file_read", "file_created_closed", "file_write"), path_prefix="/a/.", exe="/b"),
+    Rule("include", ("file_read",), path_prefix="/" + "a" * 255),
 ]
 
 
@@ -65,6 +68,12 @@ def test_what_can_match_is_taken(rule: Rule) -> None:
         ({"exe_prefix": "/a//b"}, "the kernel has no empty part"),
         ({"exe": "/a/.."}, "the kernel has no empty part"),
         ({"exe_prefix": "/a/./b"}, "the kernel has no empty part"),
+        ({"path_prefix": "/a"}, "path_prefix is for file_created_closed, file_read, file_write, not for all"),
+        ({"path_prefix": "/a", "events": ("file_read", "exit")}, "file_write, not for exit"),
+        ({"path_prefix": "a", "events": ("file_read",)}, "the path of a file begins with /, a does not"),
+        ({"path_prefix": "", "events": ("file_read",)}, "the path of a file begins with /"),
+        ({"path_prefix": "/a/../b", "events": ("file_read",)}, "the kernel has no empty part"),
+        ({"path_prefix": "/" + "a" * 256, "events": ("file_read",)}, "only 256 bytes of a path"),
     ],
 )
 def test_what_can_never_match_is_refused(
@@ -94,6 +103,11 @@ def test_processes_of_another_namespace_are_not_looked_for(monkeypatch: pytest.M
         (Rule("exclude", exe_prefix="/a"), Rule("include", exe="/a/b")),
         (Rule("exclude", exe_prefix="/a"), Rule("include", exe_prefix="/a/b", cgroup=3)),
         (Rule("exclude", uid=3), Rule("exclude", uid=3)),
+        (
+            Rule("exclude", ("file_read",), path_prefix="/a"),
+            Rule("include", ("file_read",), path_prefix="/a/b", uid=3),
+        ),
+        (Rule("exclude"), Rule("include", ("file_read",), path_prefix="/a")),
     ],
 )
 def test_what_another_one_excludes(wide: Rule, narrow: Rule) -> None:
@@ -112,6 +126,9 @@ def test_what_another_one_excludes_in_part_only() -> None:
             Rule("exclude", exe_prefix="/a/b"),
             Rule("include", exe_prefix="/a"),
             Rule("include", uid=3),
+            Rule("exclude", ("file_read",), path_prefix="/a/b"),
+            Rule("include", ("file_read",), path_prefix="/a"),
+            Rule("include", ("file_read",)),
         ],
         EVENTS,
         SCHEMA,
@@ -131,6 +148,8 @@ def test_a_rule_in_words() -> None:
         "exclude connect,exit uid 3 process 7 started at 8 exe '/a b' mnt_ns 1 pid_ns 2 cgroup 4"
     )
     assert str(Rule("include", exe_prefix="/a")) == "include all exe /a*"
+    rule = Rule("include", ("file_read",), path_prefix="/a b/")
+    assert str(rule) == "include file_read path '/a b/'*"
 
 
 def test_the_id_of_a_cgroup(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -444,15 +444,26 @@ static int one_rule(int fd, struct ksonde_rule *rule)
 	return ioctl(fd, KSONDE_IOC_SET_RULES, &rules);
 }
 
+/* file_write, file_read, file_created_closed */
+#define OF_PATHS	{ [9] = (1ULL << 32) | (1ULL << 33) | (1ULL << 37) }
+
 /* Each with one thing wrong, then right. */
 static void one_by_one(int fd)
 {
 	static const struct ksonde_rule wrong[] = {
 		{ .action = 2 },
 		{ .action = ~0U },
-		{ .match = 0x80 },
+		{ .match = 0x100 },
 		{ .match = 1U << 31 },
-		{ .reserved = 1 },
+		{ .path_length = 1 },
+		{ .path_length = 1, .path = "/" },
+		{ .path = "/" },
+		{ .match = KSONDE_MATCH_PATH_PREFIX, .events = OF_PATHS },
+		{ .match = KSONDE_MATCH_PATH_PREFIX, .path_length = 1, .path = "/" },
+		{ .match = KSONDE_MATCH_PATH_PREFIX, .path_length = 2, .path = "/", .events = OF_PATHS },
+		{ .match = KSONDE_MATCH_PATH_PREFIX, .path_length = 257, .path = "/", .events = OF_PATHS },
+		{ .match = KSONDE_MATCH_PATH_PREFIX, .path_length = 1, .path = "/",
+		  .events = { [CONNECT / 64] = 1ULL << CONNECT % 64, [9] = 1ULL << 32 } },
 		{ .uid = 1 },
 		{ .tgid = 1 },
 		{ .start_time = 1 },
@@ -481,6 +492,11 @@ static void one_by_one(int fd)
 	rule.match = KSONDE_MATCH_EXE;
 	rule.exe_length = sizeof(rule.exe);
 	memset(rule.exe, '/', sizeof(rule.exe));
+	CHECK(!one_rule(fd, &rule));
+	rule.match |= KSONDE_MATCH_PATH_PREFIX;
+	rule.events[9] = 1ULL << 33;
+	rule.path_length = sizeof(rule.path);
+	memset(rule.path, '/', sizeof(rule.path));
 	CHECK(!one_rule(fd, &rule));
 }
 
@@ -725,7 +741,7 @@ static void random_rules(uint64_t *words, char *room)
 				      .rule_size = sizeof(struct ksonde_rule) };
 	struct ksonde_rule *rule = (void *)room;
 
-	memset(room, 0, 32768);
+	memset(room, 0, KSONDE_RULES_MAX * sizeof(*rule));
 	for (uint32_t i = 0; i < rules.count && i < KSONDE_RULES_MAX; i++, rule++) {
 		rule->action = rnd() % 2;
 		rule->match = rnd() % 0x80 & ~(rnd() % 2 ? KSONDE_MATCH_EXE :
@@ -739,8 +755,14 @@ static void random_rules(uint64_t *words, char *room)
 			rule->exe_length = 1 + rnd() % KSONDE_RULE_EXE_MAX;
 			memset(rule->exe, '/', rule->exe_length);
 		}
-		if (rnd() % 4 == 0)
+		if (rnd() % 4 == 0) {
 			rule->events[CONNECT / 64] = 1ULL << CONNECT % 64;
+		} else if (rnd() % 4 == 0) {
+			rule->events[9] = 3ULL << 32 & rnd();
+			rule->match |= KSONDE_MATCH_PATH_PREFIX;
+			rule->path_length = 1 + rnd() % KSONDE_RULE_EXE_MAX;
+			memset(rule->path, '/', rule->path_length);
+		}
 		if (rnd() % 512 == 0)
 			((uint64_t *)rule)[rnd() % (sizeof(*rule) / 8)] = odd_number();
 	}
@@ -824,7 +846,7 @@ static void random_call(int fd, char *low, char *edge)
 /* calls seed seconds: at least that many calls, at most that long. */
 static void case_random(unsigned long calls, uint64_t seed, unsigned int seconds)
 {
-	char *low = mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *low = mmap(NULL, 131072, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	char *edge = half_mapped();
 	int fd[3] = { open_device(), open_device(), open_device() };
 	unsigned long done = 0, starts = 0;

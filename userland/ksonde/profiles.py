@@ -55,7 +55,7 @@ DEPTH_MAX = 16
 
 _KEYS = ("description", "extends", "events", "filter", "limit")
 _LIMIT_KEYS = ("events", "per_second", "per_process")
-_FILTER_KEYS = ("action", "events", "uid", "exe", "exe_prefix", "mnt_ns", "pid_ns", "cgroup")
+_FILTER_KEYS = ("action", "events", "uid", "exe", "exe_prefix", "mnt_ns", "pid_ns", "cgroup", "path_prefix")
 #: Keys of a filter that are a number, or a text that leads to one.
 _NUMBERS = {
     "uid": user_number,
@@ -335,7 +335,7 @@ def _filter(profile: Profile, number: int, row: dict[str, Any]) -> Rule:
             table=where,
         )
     values: dict[str, Any] = {}
-    for key in ("exe", "exe_prefix"):
+    for key in ("exe", "exe_prefix", "path_prefix"):
         if key in row:
             values[key] = row[key]
             if not isinstance(row[key], str):

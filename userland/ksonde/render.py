@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 _CODES = {
     "execve": "32",
     "connect": "36",
+    "bind": "36",
+    "accept": "36",
     "create_file": "34",
     "load_module": "35",
     "update_cred": "33",
@@ -52,6 +54,9 @@ _CODES = {
     "namespace": "35",
     "write": "34",
     "dns_query": "36",
+    "file_created_closed": "34",
+    "file_write": "34",
+    "file_read": "2",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -120,6 +125,8 @@ class Renderer:
         self._net_ns = _own_namespace("net")
         self._sentences: dict[str, Callable[[Record], str]] = {
             "connect": self._connect,
+            "bind": self._bind,
+            "accept": self._accept,
             "execve": self._execve,
             "exit": self._exit,
             "create_file": self._create_file,
@@ -149,6 +156,9 @@ class Renderer:
             "namespace": self._namespace_change,
             "write": self._write,
             "dns_query": self._dns_query,
+            "file_created_closed": self._closed,
+            "file_write": self._closed,
+            "file_read": self._closed,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -337,8 +347,15 @@ class Renderer:
         notes = [text.quote(kind)] if kind else []
         notes += values.flag_names("mount_flags", get(record, "flags_"))
         notes += [text.quote(options)] if options else []
-        what = [text.quote(source), "on"] if source is not None else []
-        shown = self._strong(get(record, "target"))
+        step = get(record, "kind") or 1
+        what = [text.quote(source)] if source is not None else []
+        if step == 2:
+            what = ["moved", *what, "to"]
+        elif step > 2:
+            what = [self.paint("dim", values.enum_name("mount_kind", step)), *what]
+        elif what:
+            what += ["on"]
+        shown = self._strong(get(record, "target")) if step <= 2 else ""
         return join([*what, shown, self._notes([self.paint("dim", note) for note in notes])])
 
     def _target(self, record: Record, whose: str = "target") -> str:
@@ -434,6 +451,12 @@ class Renderer:
         failed = self._failed(result) if result else ""
         return join([what, shown, self._notes([self.paint("dim", mark) for mark in marks]), failed])
 
+    def _closed(self, record: Record) -> str:
+        size, position = get(record, "size"), get(record, "position")
+        notes = [text.size(size) if size is not None else "", f"at {position}" if position else ""]
+        notes += values.flag_names("open_flags", (get(record, "flags_") or 0) & ~_LARGEFILE)
+        return join([self._strong(get(record, "path")), self._notes([self.paint("dim", n) for n in notes])])
+
     def _write(self, record: Record) -> str:
         count, offset, content = get(record, "count"), get(record, "offset"), get(record, "content")
         notes = [text.size(count) if count is not None else "", f"at {offset}" if offset else ""]
@@ -478,6 +501,38 @@ class Renderer:
         else:
             route = values.family(family) if family is not None else "?"
         return join([route, self._outcome(record), self._namespace(record)])
+
+    def _bind(self, record: Record) -> str:
+        family, port, result = get(record, "family"), get(record, "port"), get(record, "result")
+        host, path, scope = get(record, "address"), get(record, "path"), get(record, "scope_id")
+        what = values.family(family) if family is not None else "?"
+        local = get(record, "local_port")
+        interface = self._interface(scope, get(record, "net_ns")) if scope else ""
+        if host is not None:
+            what = _transport(get(record, "type"), get(record, "protocol"))
+            where = address(host, port if port or local is None else local, interface)
+        elif path is not None:
+            where = unix_path(path)
+        elif get(record, "cid") is not None:
+            where = f"{record.cid}:{port}"
+        else:
+            groups = get(record, "groups")
+            where = join([interface, str(port or ""), f"groups {groups:#x}" if groups else ""])
+        failed = self._failed(result) if result else ""
+        return join([what, self.paint("strong", where), failed, self._namespace(record)])
+
+    def _accept(self, record: Record) -> str:
+        family, path, result = get(record, "family"), get(record, "path"), get(record, "result") or 0
+        local = address(get(record, "local_address"), get(record, "local_port"))
+        remote = address(get(record, "remote_address"), get(record, "remote_port"))
+        if local:
+            what = _transport(get(record, "type"), get(record, "protocol"))
+            where = join([local, f"<- {self.paint('strong', remote)}" if remote else ""])
+        else:
+            what = values.family(family) if family is not None else f"descriptor {get(record, 'fd')}"
+            where = self.paint("strong", unix_path(path)) if path is not None else ""
+        got = self._failed(result) if result < 0 else f"as descriptor {result}"
+        return join([what, where, got, self._namespace(record)])
 
     def _outcome(self, record: Record) -> str:
         if get(record, "stage") == 2 and not get(record, "result"):

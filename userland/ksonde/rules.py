@@ -10,6 +10,11 @@
 A record is held back when an exclude rule matches, or when there are include rules for its event and none of
 them matches.  Names are compared byte for byte with what the record would say.  Where the kernel cannot tell
 (an executable with a very long path) the record is kept.
+
+Of the files that are closed a rule may also ask for the path.  file_write and file_read are recorded only
+where an include rule does, so that there is a list of what is watched:
+
+    Rule("include", ("file_write", "file_read"), path_prefix="/etc/")
 """
 
 from __future__ import annotations
@@ -34,6 +39,8 @@ Action = Literal["include", "exclude"]
 
 #: The events of the stream itself: they come whatever the rules say.
 ALWAYS = ("lost", "session_state")
+#: Those whose rules may ask for a path.
+PATH_EVENTS = ("file_created_closed", "file_read", "file_write")
 #: Where the version 2 hierarchy is mounted.
 CGROUPS = Path("/sys/fs/cgroup")
 #: KSONDE_RULE_EXE_MAX.
@@ -57,6 +64,7 @@ class Rule:
         exe_prefix: how that path begins.
         mnt_ns, pid_ns: inode numbers of namespaces.
         cgroup: id of a cgroup of the version 2 hierarchy; not of those below it.
+        path_prefix: how the path of the file begins that was closed (PATH_EVENTS only).
     """
 
     action: Action
@@ -68,6 +76,7 @@ class Rule:
     mnt_ns: int | None = None
     pid_ns: int | None = None
     cgroup: int | None = None
+    path_prefix: str | None = None
 
     def __str__(self) -> str:
         words = [self.action, ",".join(self.events) or "all"]
@@ -81,6 +90,8 @@ class Rule:
             words.append(f"exe {text.quote(self.exe_prefix)}*")
         numbers = {"mnt_ns": self.mnt_ns, "pid_ns": self.pid_ns, "cgroup": self.cgroup}
         words += [f"{name} {number}" for name, number in numbers.items() if number is not None]
+        if self.path_prefix is not None:
+            words.append(f"path {text.quote(self.path_prefix)}*")
         return " ".join(words)
 
     def covers(self, other: Rule) -> bool:
@@ -90,8 +101,8 @@ class Rule:
         for name in ("uid", "process", "exe", "mnt_ns", "pid_ns", "cgroup"):
             if getattr(self, name) not in (None, getattr(other, name)):
                 return False
-        prefix = self.exe_prefix
-        return prefix is None or (other.exe or other.exe_prefix or "").startswith(prefix)
+        exes = (other.exe or other.exe_prefix or "").startswith(self.exe_prefix or "")
+        return exes and (other.path_prefix or "").startswith(self.path_prefix or "")
 
 
 def check(rules: Sequence[Rule], events: Iterable[str], schema: Schema) -> None:
@@ -116,6 +127,7 @@ def check(rules: Sequence[Rule], events: Iterable[str], schema: Schema) -> None:
         why = (
             _wrong_value(rule)
             or _wrong_exe(rule)
+            or _wrong_path(rule)
             or _wrong_events(rule, wanted)
             or _wrong_process(rule)
             or _covered(rules, number)
@@ -140,16 +152,17 @@ def pack(rule: Rule, schema: Schema) -> bytes:
     for name in rule.events:
         number = schema.event(name).id
         mask[number // 64] |= 1 << number % 64
-    name_bytes = os.fsencode(exe or "")
+    name_bytes, path_bytes = os.fsencode(exe or ""), os.fsencode(rule.path_prefix or "")
     whole = {
         "action": uapi.RuleAction[rule.action.upper()],
         "match": int(match),
         "start_time": 0,
         "tgid": 0,
-        "reserved": 0,
         "events": mask,
         "exe_length": len(name_bytes),
         "exe": name_bytes.ljust(uapi.RULE_EXE_MAX, b"\0"),
+        "path_length": len(path_bytes),
+        "path": path_bytes.ljust(uapi.RULE_EXE_MAX, b"\0"),
         **{name: value or 0 for name, value in members.items()},
     }
     return bytes(uapi.Rule.build(whole))
@@ -225,16 +238,27 @@ def _wrong_exe(rule: Rule) -> str:
     if rule.exe is not None and rule.exe_prefix is not None:
         return "it has an exe and an exe_prefix"
     path = rule.exe if rule.exe is not None else rule.exe_prefix
-    if path is None:
+    return "" if path is None else _wrong_name(path, "an executable", whole=rule.exe is not None)
+
+
+def _wrong_path(rule: Rule) -> str:
+    if rule.path_prefix is None:
         return ""
+    others = [name for name in rule.events if name not in PATH_EVENTS]
+    if others or not rule.events:
+        return f"path_prefix is for {', '.join(PATH_EVENTS)}, not for {others[0] if others else 'all events'}"
+    return _wrong_name(rule.path_prefix, "a file", whole=False)
+
+
+def _wrong_name(path: str, whose: str, *, whole: bool) -> str:
     if not path.startswith("/"):
-        return f"the path of an executable begins with /, {text.quote(path)} does not"
+        return f"the path of {whose} begins with /, {text.quote(path)} does not"
     if "\0" in path:
         return "no path has a NUL in it"
     if len(os.fsencode(path)) > EXE_MAX:
         return f"only {EXE_MAX} bytes of a path can be compared"
     parts = path[1:].split("/")
-    if rule.exe is None:
+    if not whole:
         parts = parts[:-1]  # the last one may go on
     if not path.startswith("/memfd:") and any(part in ("", ".", "..") for part in parts):
         return f"the kernel has no empty part, no . and no .. in a path, {text.quote(path)} has"

@@ -139,6 +139,7 @@ class Match(IntFlag):
     MNT_NS = 0x10
     PID_NS = 0x20
     CGROUP = 0x40
+    PATH_PREFIX = 0x80
 
 
 class RingMode(IntEnum):
@@ -229,9 +230,10 @@ Rule = Struct(
     "mnt_ns" / Int32ul,
     "pid_ns" / Int32ul,
     "exe_length" / Int32ul,
-    "reserved" / Int32ul,
+    "path_length" / Int32ul,
     "events" / Array(EVENT_MAX // 64, Int64ul),
     "exe" / Bytes(RULE_EXE_MAX),
+    "path" / Bytes(RULE_EXE_MAX),
 )
 
 Rules = Struct(

@@ -75,6 +75,7 @@ _BITS: dict[str, dict[int, str]] = {
         1 << 24: "STRICTATIME",
         1 << 25: "LAZYTIME",
     },
+    "socket_flags": {socket.SOCK_NONBLOCK: "NONBLOCK", socket.SOCK_CLOEXEC: "CLOEXEC"},
     "memfd_flags": {1: "CLOEXEC", 2: "ALLOW_SEALING", 4: "HUGETLB", 8: "NOEXEC_SEAL", 16: "EXEC"},
     "clone_flags": {
         0x00000080: "NEWTIME",
@@ -152,6 +153,14 @@ _ENUMS: dict[str, dict[int, str]] = {
         0x4205: "SETREGSET",
         0x4206: "SEIZE",
         0x4212: "SET_SYSCALL_INFO",
+    },
+    "mount_kind": {
+        1: "mount",
+        2: "move_mount",
+        3: "fsmount",
+        4: "fsconfig",
+        5: "fsconfig reconfigure",
+        6: "open_tree",
     },
     "namespace_kind": {1: "unshare", 2: "setns", 3: "pivot_root", 4: "chroot"},
     "dns_type": {

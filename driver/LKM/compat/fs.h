@@ -8,6 +8,8 @@
  * v5.10, 407e9c63ee57 ("vfs: move the generic write and copy checks out of mm"):
  * before, generic_file_write_iter() has generic_write_checks() inlined.
  * v5.5, 2952db0fd51b ("compat_ioctl: add compat_ptr_ioctl()").
+ * v4.19, 73a09dd94377 ("introduce FMODE_CREATED and switch to it"),
+ * d3b1084dfd63 ("vfs: make open_with_fake_path() not contribute to nr_files").
  * v4.18, 95582b008388 ("vfs: change inode times to use struct timespec64").
  */
 #ifndef KS_COMPAT_FS_H
@@ -44,6 +46,21 @@ static inline const struct path *ks_file_user_path(struct file *file)
 	return &file->f_path;
 #endif
 }
+
+#ifdef FMODE_CREATED
+#define KS_FMODE_CREATED	FMODE_CREATED
+#define KS_IF_FMODE_CREATED(...)	__VA_ARGS__,
+#else
+#define KS_FMODE_CREATED	((__force fmode_t)0)
+#define KS_IF_FMODE_CREATED(...)
+#endif
+
+/* What the kernel has opened below a file of a stacked file system. */
+#ifdef FMODE_NOACCOUNT
+#define KS_FMODE_INNER		FMODE_NOACCOUNT
+#else
+#define KS_FMODE_INNER		((__force fmode_t)0)
+#endif
 
 #if LINUX_VERSION_CODE < KERNEL_VERSION(5, 10, 0)
 #define KS_IF_WRITE_CHECKS_INLINED(...)	__VA_ARGS__,

@@ -48,4 +48,14 @@ static inline void ks_sock_ipv6_remote(const struct sock *sk, u8 address[16])
 #endif
 }
 
+/* v5.6, eda7acddf808 ("mptcp: Handle MPTCP TCP options") has the protocol's number. */
+static inline bool ks_is_mptcp(const struct sock *sk)
+{
+#ifdef CONFIG_MPTCP
+	return sk->sk_protocol == IPPROTO_MPTCP;
+#else
+	return false;
+#endif
+}
+
 #endif /* KS_COMPAT_NET_H */

@@ -46,6 +46,9 @@ struct ks_syscall_number {
 	int compat;
 };
 
+/* One that the 32-bit ABI of x86 has as a part of another one only. */
+#define KS_SYSCALL_NUMBER_NATIVE(name)	{ #name, __NR_##name, -1 }
+
 #ifdef CONFIG_X86_64
 #define KS_SYSCALL_NUMBER(name)		{ #name, __NR_##name, __NR_ia32_##name }
 #define KS_SYSCALL_NUMBER_OLD(name)	KS_SYSCALL_NUMBER(name)
@@ -58,6 +61,10 @@ struct ks_syscall_number {
 #ifndef __NR_pidfd_send_signal
 #define __NR_pidfd_send_signal		(-1)
 #define __NR_ia32_pidfd_send_signal	(-1)
+#endif
+#ifndef __NR_open_tree
+#define __NR_open_tree			(-1)
+#define __NR_ia32_open_tree		(-1)
 #endif
 
 /*

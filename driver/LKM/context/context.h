@@ -165,8 +165,14 @@ struct ks_socket {
 	u64 start_time;
 };
 
-/* Both ends of an IPv4 or IPv6 socket, not who holds it; false: it is neither. */
-bool ks_socket_ends(const struct sock *sk, struct ks_socket *out);
+/* Both ends; false: it is neither IPv4 nor IPv6. */
+bool ks_socket_describe(const struct sock *sk, struct ks_socket *out);
+/* Appends the name of a UNIX socket; false: it has none, or is no such socket. */
+bool ks_socket_put_name(struct ks_record *record, struct ksonde_ref *ref,
+			const struct sock *sk);
+/* The same of a name as the kernel has it: length bytes, a NUL byte at its end or not. */
+void ks_socket_put_path(struct ks_record *record, struct ksonde_ref *ref,
+			const char *path, int length);
 /* The local end of an IPv4 or IPv6 socket; false: it is neither. */
 bool ks_socket_local(const struct sock *sk, u16 *port, u8 address[16]);
 /*

@@ -5,6 +5,8 @@
  */
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
+#include <linux/un.h>
+#include <net/af_unix.h>
 #include "../compat/file.h"
 #include "../compat/net.h"
 #include "context.h"
@@ -26,7 +28,7 @@ bool ks_socket_local(const struct sock *sk, u16 *port, u8 address[16])
 	return true;
 }
 
-bool ks_socket_ends(const struct sock *sk, struct ks_socket *out)
+bool ks_socket_describe(const struct sock *sk, struct ks_socket *out)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 
@@ -46,6 +48,31 @@ bool ks_socket_ends(const struct sock *sk, struct ks_socket *out)
 	return true;
 }
 
+void ks_socket_put_path(struct ks_record *record, struct ksonde_ref *ref, const char *path,
+			int length)
+{
+	length = min_t(int, length, UNIX_PATH_MAX);
+	/* A name that begins with a NUL byte may hold more of them. */
+	if (length > 0 && *path)
+		length = strnlen(path, length);
+	ks_record_string(record, ref, path, max(length, 0));
+}
+
+bool ks_socket_put_name(struct ks_record *record, struct ksonde_ref *ref, const struct sock *sk)
+{
+	const struct unix_address *address;
+
+	if (READ_ONCE(sk->sk_family) != AF_UNIX)
+		return false;
+	/* It stays as long as the socket. */
+	address = smp_load_acquire(&((const struct unix_sock *)sk)->addr);
+	if (!address)
+		return false;
+	ks_socket_put_path(record, ref, address->name->sun_path,
+			   address->len - (int)offsetof(struct sockaddr_un, sun_path));
+	return true;
+}
+
 static bool describe_slot(struct file __rcu **slot, struct ks_socket *out)
 {
 	struct file *file = rcu_dereference(*slot);
@@ -60,7 +87,7 @@ static bool describe_slot(struct file __rcu **slot, struct ks_socket *out)
 		return false;
 	sock = ks_sock_from_file(file);
 	if (sock && sock->sk)
-		known = ks_socket_ends(sock->sk, out);
+		known = ks_socket_describe(sock->sk, out);
 	fput(file);
 	return known;
 }

@@ -20,7 +20,7 @@ u32 ks_filter_count(u32 bit)
 	return bit;
 }
 
-u32 ks_filter_closely(u32 sessions, u32 event)
+u32 ks_filter_closely(u32 sessions, u32 event, const struct path *about)
 {
 	u32 left, bit, out = 0;
 	const struct ks_rules *rules;
@@ -35,7 +35,7 @@ u32 ks_filter_closely(u32 sessions, u32 event)
 		rules = rcu_dereference_sched(session->rules);
 		if ((READ_ONCE(session->asked) & KSONDE_FILTER_TREE &&
 		     !(ks_process_trees() & bit)) ||
-		    (rules && ks_rules_hold_back(rules, event)))
+		    (rules && ks_rules_hold_back(rules, event, about)))
 			out |= ks_filter_count(bit);
 		if (out & bit)
 			continue;

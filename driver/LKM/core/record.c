@@ -117,7 +117,8 @@ static noinline u32 record_share(struct ks_hook *hook, u32 event, u32 sessions)
 	return 0;
 }
 
-struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
+static __always_inline struct ks_record *record_begin(struct ks_hook *hook, u32 event, u16 id,
+						      u32 size, const struct path *about)
 {
 	const u32 first = sizeof(struct ksonde_header) + sizeof(struct ks_context);
 	struct ksonde_header *header;
@@ -125,7 +126,7 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 	u32 sessions;
 
 	preempt_disable_notrace();
-	sessions = ks_filter(READ_ONCE(ks_wanted[event]), event);
+	sessions = ks_filter(READ_ONCE(ks_wanted[event]), event, about);
 	if (unlikely(READ_ONCE(ks_unusual)))
 		sessions = record_unusual(hook, event, sessions);
 	if (unlikely(hook->most))
@@ -142,6 +143,17 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 		header->flags |= KSONDE_F_IRQ;
 	ks_context_fill(record, (struct ks_context *)(header + 1));
 	return record;
+}
+
+struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, u32 size)
+{
+	return record_begin(hook, event, id, size, NULL);
+}
+
+struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id, u32 size,
+				       const struct path *about)
+{
+	return record_begin(hook, event, id, size, about);
 }
 
 struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size)

@@ -27,6 +27,7 @@
 #include "../events/events.h"
 
 struct ks_hook;
+struct path;
 struct task_struct;
 
 /* A record under construction. */
@@ -49,6 +50,12 @@ extern u32 ks_wanted[KS_EVENTS];
 			     sizeof(struct ks_event_##name))
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id,
 				       u32 size);
+/* The same, where rules may ask for the path of what the event is about. */
+#define ks_record_begin_about(hook, name, path) \
+	ks_record_begin_path(hook, KS_EV_##name, KS_ID_##name, \
+			     sizeof(struct ks_event_##name), path)
+struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id,
+				       u32 size, const struct path *about);
 /* A record without a context, for these sessions (a bit each). */
 #define ks_record_begin_plain(sessions, name) \
 	ks_record_begin_for(sessions, KS_EV_##name, KS_ID_##name, \

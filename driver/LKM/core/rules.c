@@ -23,7 +23,8 @@
 
 #define MATCH_ALL	(KSONDE_MATCH_UID | KSONDE_MATCH_PROCESS | KSONDE_MATCH_EXE | \
 			 KSONDE_MATCH_EXE_PREFIX | KSONDE_MATCH_MNT_NS | \
-			 KSONDE_MATCH_PID_NS | KSONDE_MATCH_CGROUP)
+			 KSONDE_MATCH_PID_NS | KSONDE_MATCH_CGROUP | \
+			 KSONDE_MATCH_PATH_PREFIX)
 #define MATCH_EXES	(KSONDE_MATCH_EXE | KSONDE_MATCH_EXE_PREFIX)
 
 struct ks_rule {
@@ -34,18 +35,33 @@ struct ks_rule {
 struct ks_rules {
 	u64 events;		/* that any rule is about */
 	u64 included;		/* that an include rule is about */
+	u64 watched;		/* likewise, and it asks for a path */
 	u32 count;
+	char __percpu *paths;	/* room for one, where a rule asks for it */
 	u64 __percpu *records;	/* a counter each, and that of no include rule */
 	struct ks_rule rule[];
 };
 
-/* The current task, as far as rules asked. */
+#define PATH_ROOM	(KSONDE_STRING_MAX + 1)
+
+/* The current task and what the event is about, as far as rules asked. */
 struct ks_asked {
 	int exe_length;		/* -2: not looked for yet, -1: not known */
+	int path_length;
+	const struct path *about;
+	const char *path;
+	char *room;		/* for it, PATH_ROOM bytes */
 	char exe[KS_EXE_MAX];
 };
 
 enum ks_answer { NO, YES, UNKNOWN };
+
+static enum ks_answer both(enum ks_answer one, enum ks_answer other)
+{
+	if (one == NO || other == NO)
+		return NO;
+	return one == UNKNOWN ? one : other;
+}
 
 static enum ks_answer exe_matches(const struct ksonde_rule *rule, struct ks_asked *asked)
 {
@@ -57,6 +73,23 @@ static enum ks_answer exe_matches(const struct ksonde_rule *rule, struct ks_aske
 					     asked->exe_length < rule->exe_length)
 		return NO;
 	return memcmp(asked->exe, rule->exe, rule->exe_length) ? NO : YES;
+}
+
+static void path_look_for(struct ks_asked *asked)
+{
+	asked->path = asked->about ? ks_path_format(asked->about, asked->room, PATH_ROOM) : NULL;
+	asked->path_length = asked->path ?
+		strnlen(asked->path, asked->room + PATH_ROOM - asked->path) : -1;
+}
+
+static enum ks_answer path_matches(const struct ksonde_rule *rule, struct ks_asked *asked)
+{
+	if (asked->path_length == -2)
+		path_look_for(asked);
+	if (asked->path_length < 0)
+		return UNKNOWN;
+	return asked->path_length >= rule->path_length &&
+	       !memcmp(asked->path, rule->path, rule->path_length) ? YES : NO;
 }
 
 static bool process_matches(const struct ksonde_rule *rule)
@@ -95,28 +128,26 @@ static enum ks_answer rule_matches(const struct ksonde_rule *rule, struct ks_ask
 		else if (ks_mnt_ns_inum(proxy->mnt_ns) != rule->mnt_ns)
 			return NO;
 	}
-	if (match & MATCH_EXES) {
-		switch (exe_matches(rule, asked)) {
-		case NO:
-			return NO;
-		case UNKNOWN:
-			answer = UNKNOWN;
-			break;
-		case YES:
-			break;
-		}
-	}
+	if (match & MATCH_EXES)
+		answer = both(answer, exe_matches(rule, asked));
+	/* Last: it is made for this. */
+	if (answer != NO && match & KSONDE_MATCH_PATH_PREFIX)
+		answer = both(answer, path_matches(rule, asked));
 	return answer;
 }
 
 /* Which rule decides: an exclude rule, else an include rule, else -1; in doubt it is recorded. */
-static int rules_decide(const struct ks_rules *rules, u64 event)
+static int rules_decide(const struct ks_rules *rules, u64 event, const struct path *about)
 {
-	struct ks_asked asked = { .exe_length = -2 };
 	const struct ks_rule *rule;
+	struct ks_asked asked;
 	enum ks_answer answer;
 	int i, included = -1;
 
+	asked.exe_length = -2;
+	asked.path_length = -2;
+	asked.about = about;
+	asked.room = rules->paths ? this_cpu_ptr(rules->paths) : NULL;
 	for (i = 0; i < rules->count; i++) {
 		rule = &rules->rule[i];
 		/* One that lets it through is enough. */
@@ -132,7 +163,12 @@ static int rules_decide(const struct ks_rules *rules, u64 event)
 	return included;
 }
 
-bool ks_rules_hold_back(const struct ks_rules *rules, u32 event)
+u64 ks_rules_watch(const struct ks_rules *rules)
+{
+	return rules ? rules->watched : 0;
+}
+
+bool ks_rules_hold_back(const struct ks_rules *rules, u32 event, const struct path *about)
 {
 	u64 bit = BIT_ULL(event);
 	int decides;
@@ -140,7 +176,7 @@ bool ks_rules_hold_back(const struct ks_rules *rules, u32 event)
 	if (!(rules->events & bit))
 		return false;
 	ks_probe_read_lock();
-	decides = rules_decide(rules, bit);
+	decides = rules_decide(rules, bit, about);
 	ks_probe_read_unlock();
 	if (decides >= 0) {
 		this_cpu_inc(rules->records[decides]);
@@ -174,12 +210,20 @@ static int rule_events(struct ks_rule *rule)
 	return known == asked ? 0 : -EINVAL;
 }
 
+static bool text_is_valid(const u8 *text, u32 length, bool asked)
+{
+	if (length > KSONDE_RULE_EXE_MAX || asked != !!length)
+		return false;
+	return !memchr(text, 0, length) &&
+	       !memchr_inv(text + length, 0, KSONDE_RULE_EXE_MAX - length);
+}
+
 static bool rule_is_valid(const struct ksonde_rule *rule)
 {
 	u32 match = rule->match;
 
 	/* What is not asked is 0: a later version may give it a meaning. */
-	if (rule->action > KSONDE_RULE_INCLUDE || match & ~MATCH_ALL || rule->reserved ||
+	if (rule->action > KSONDE_RULE_INCLUDE || match & ~MATCH_ALL ||
 	    (match & MATCH_EXES) == MATCH_EXES ||
 	    (!(match & KSONDE_MATCH_UID) && rule->uid) ||
 	    (!(match & KSONDE_MATCH_PROCESS) && (rule->tgid || rule->start_time)) ||
@@ -187,12 +231,8 @@ static bool rule_is_valid(const struct ksonde_rule *rule)
 	    (!(match & KSONDE_MATCH_PID_NS) && rule->pid_ns) ||
 	    (!(match & KSONDE_MATCH_CGROUP) && rule->cgroup))
 		return false;
-	if (rule->exe_length > KSONDE_RULE_EXE_MAX ||
-	    !!(match & MATCH_EXES) != !!rule->exe_length)
-		return false;
-	return !memchr(rule->exe, 0, rule->exe_length) &&
-	       !memchr_inv(rule->exe + rule->exe_length, 0,
-			   KSONDE_RULE_EXE_MAX - rule->exe_length);
+	return text_is_valid(rule->exe, rule->exe_length, match & MATCH_EXES) &&
+	       text_is_valid(rule->path, rule->path_length, match & KSONDE_MATCH_PATH_PREFIX);
 }
 
 static int rule_make(struct ks_rule *rule, const void __user *from, size_t size)
@@ -205,7 +245,11 @@ static int rule_make(struct ks_rule *rule, const void __user *from, size_t size)
 		return -EINVAL;
 	if (rule->is.match & KSONDE_MATCH_CGROUP && !IS_ENABLED(CONFIG_CGROUPS))
 		return -EOPNOTSUPP;
-	return rule_events(rule);
+	err = rule_events(rule);
+	if (!err && rule->is.match & KSONDE_MATCH_PATH_PREFIX &&
+	    rule->events & ~KS_RULES_OF_PATHS)
+		err = -EINVAL;
+	return err;
 }
 
 static struct ks_rules *rules_alloc(u32 count)
@@ -225,11 +269,34 @@ static struct ks_rules *rules_alloc(u32 count)
 	return rules;
 }
 
+/* What all rules together are about; -ENOMEM. */
+static int rules_sum_up(struct ks_rules *rules)
+{
+	const struct ks_rule *rule;
+	u64 of_paths = 0;
+	u32 i;
+
+	for (i = 0; i < rules->count; i++) {
+		rule = &rules->rule[i];
+		rules->events |= rule->events;
+		if (rule->is.match & KSONDE_MATCH_PATH_PREFIX)
+			of_paths |= rule->events;
+		if (rule->is.action != KSONDE_RULE_INCLUDE)
+			continue;
+		rules->included |= rule->events;
+		if (rule->is.match & KSONDE_MATCH_PATH_PREFIX)
+			rules->watched |= rule->events;
+	}
+	if (of_paths)
+		rules->paths = __alloc_percpu_gfp(PATH_ROOM, sizeof(long), GFP_KERNEL_ACCOUNT);
+	return of_paths && !rules->paths ? -ENOMEM : 0;
+}
+
 struct ks_rules *ks_rules_make(const struct ksonde_rules *asked)
 {
 	struct ks_rules *rules;
+	int err = 0;
 	u32 i;
-	int err;
 
 	if (asked->reserved || asked->rule_size > PAGE_SIZE)
 		return ERR_PTR(asked->reserved ? -EINVAL : -E2BIG);
@@ -242,17 +309,15 @@ struct ks_rules *ks_rules_make(const struct ksonde_rules *asked)
 	rules = rules_alloc(asked->count);
 	if (!rules)
 		return ERR_PTR(-ENOMEM);
-	for (i = 0; i < asked->count; i++) {
+	for (i = 0; i < asked->count && !err; i++)
 		err = rule_make(&rules->rule[i],
 				u64_to_user_ptr(asked->rules + (u64)i * asked->rule_size),
 				asked->rule_size);
-		if (err) {
-			ks_rules_free(rules);
-			return ERR_PTR(err);
-		}
-		rules->events |= rules->rule[i].events;
-		if (rules->rule[i].is.action == KSONDE_RULE_INCLUDE)
-			rules->included |= rules->rule[i].events;
+	if (!err)
+		err = rules_sum_up(rules);
+	if (err) {
+		ks_rules_free(rules);
+		return ERR_PTR(err);
 	}
 	return rules;
 }
@@ -261,6 +326,7 @@ void ks_rules_free(struct ks_rules *rules)
 {
 	if (!rules)
 		return;
+	free_percpu(rules->paths);
 	free_percpu(rules->records);
 	kvfree(rules);
 }

@@ -5,10 +5,18 @@
 #ifndef KS_RULES_H
 #define KS_RULES_H
 
+#include <linux/bits.h>
 #include <linux/types.h>
-#include "../uapi/ksonde.h"
+#include "../events/events.h"
 
 struct ks_rules;
+struct path;
+
+/* Events of which rules may ask the path that they are about, a bit each. */
+#define KS_RULES_OF_PATHS \
+	(BIT_ULL(KS_EV_file_created_closed) | KS_RULES_WATCHED)
+/* Those that are recorded of what a rule includes by its path, and of nothing else. */
+#define KS_RULES_WATCHED	(BIT_ULL(KS_EV_file_write) | BIT_ULL(KS_EV_file_read))
 
 /* What SET_RULES asks for; NULL for no rules, an ERR_PTR().  May sleep. */
 struct ks_rules *ks_rules_make(const struct ksonde_rules *asked);
@@ -17,7 +25,10 @@ void ks_rules_free(struct ks_rules *rules);
 /* Records that a rule counted; -ENOENT.  rules may be NULL. */
 int ks_rules_count(const struct ks_rules *rules, u32 index, u64 *records);
 
+/* Events, a bit each, of which a rule includes paths.  rules may be NULL. */
+u64 ks_rules_watch(const struct ks_rules *rules);
+
 /* For a probe: an event (its index) of the current task is not to be recorded; counted. */
-bool ks_rules_hold_back(const struct ks_rules *rules, u32 event);
+bool ks_rules_hold_back(const struct ks_rules *rules, u32 event, const struct path *about);
 
 #endif /* KS_RULES_H */

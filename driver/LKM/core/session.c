@@ -190,18 +190,28 @@ static void session_deactivate(u64 wanted)
 	mutex_unlock(&ks_active_lock);
 }
 
-static void session_want(struct ks_session *session, bool on)
+/* Probes look for these events, a bit each, on behalf of the session. */
+static void session_want(struct ks_session *session, u64 events)
 {
 	unsigned int event;
 
 	mutex_lock(&ks_active_lock);
-	for (event = 0; event < KS_EVENTS; event++) {
-		if (!(session->wanted & BIT_ULL(event)))
-			continue;
-		WRITE_ONCE(ks_wanted[event], on ? ks_wanted[event] | session->bit :
-						  ks_wanted[event] & ~session->bit);
-	}
+	for (event = 0; event < KS_EVENTS; event++)
+		WRITE_ONCE(ks_wanted[event], events & BIT_ULL(event) ?
+						     ks_wanted[event] | session->bit :
+						     ks_wanted[event] & ~session->bit);
 	mutex_unlock(&ks_active_lock);
+}
+
+/* What it wants, as far as rules do not have to ask for it. */
+static u64 session_wants(const struct ks_session *session, const struct ks_rules *rules)
+{
+	return session->wanted & (~KS_RULES_WATCHED | ks_rules_watch(rules));
+}
+
+static struct ks_rules *session_rules(const struct ks_session *session)
+{
+	return rcu_dereference_protected(session->rules, lockdep_is_held(&session->lock));
 }
 
 static void session_publish(struct ks_session *session, struct ks_session *what)
@@ -239,7 +249,7 @@ int ks_session_start(struct ks_session *session)
 	session_publish(session, session);
 	session->started = true;
 	ks_state_started(session);
-	session_want(session, true);
+	session_want(session, session_wants(session, session_rules(session)));
 	return 0;
 
 err_deactivate:
@@ -254,7 +264,7 @@ void ks_session_stop(struct ks_session *session)
 	unsigned int cpu;
 
 	lockdep_assert_held(&session->lock);
-	session_want(session, false);
+	session_want(session, 0);
 	ks_state_tell(session, KS_STATE_STOPPED);
 	session_publish(session, NULL);
 	/* Probes run with preemption off: none that saw the session is left. */
@@ -306,14 +316,23 @@ static void session_settle(struct ks_session *session)
 void ks_session_rules(struct ks_session *session, struct ks_rules *rules)
 {
 	struct ks_rules *old;
+	u64 wants;
 
 	lockdep_assert_held(&session->lock);
-	old = rcu_dereference_protected(session->rules, lockdep_is_held(&session->lock));
+	old = session_rules(session);
 	if (!old && !rules)
 		return;
+	wants = session_wants(session, rules);
+	if (session->started && session_wants(session, old) & ~wants) {
+		/* What is not watched any more is not judged by rules that do not ask for it. */
+		session_want(session, session_wants(session, old) & wants);
+		ks_synchronize_probes();
+	}
 	/* A probe that is told of rules finds some, old or new, or none any more. */
 	rcu_assign_pointer(session->rules, rules);
 	session_settle(session);
+	if (session->started)
+		session_want(session, wants);
 	ks_rules_free(old);
 }
 

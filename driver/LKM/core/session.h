@@ -26,6 +26,7 @@ struct ks_limits;
 struct ks_record;
 struct ks_rules;
 struct ks_session;
+struct path;
 
 /* What was lost of one event for one reason and is not yet in the stream. */
 struct ks_gap {
@@ -156,11 +157,14 @@ void ks_governor_costs(u64 *all, u64 *budget);
 
 /* filter.c: counts what is held back from a session; gives its bit. */
 u32 ks_filter_count(u32 bit);
-/* Those of sessions, which follow trees or have rules or limits, that hold event back; counted. */
-u32 ks_filter_closely(u32 sessions, u32 event);
+/*
+ * Those of sessions, which follow trees or have rules or limits, that hold event
+ * back; counted.  about: the path that rules may ask for, or NULL.
+ */
+u32 ks_filter_closely(u32 sessions, u32 event, const struct path *about);
 
 /* Of the sessions that want an event, those that want it of this task. */
-static __always_inline u32 ks_filter(u32 sessions, u32 event)
+static __always_inline u32 ks_filter(u32 sessions, u32 event, const struct path *about)
 {
 	u32 left, bit, asked, out = 0, closely = 0;
 	struct ks_session *session;
@@ -180,7 +184,7 @@ static __always_inline u32 ks_filter(u32 sessions, u32 event)
 			closely |= bit;
 	}
 	if (unlikely(closely))
-		out |= ks_filter_closely(closely, event);
+		out |= ks_filter_closely(closely, event, about);
 	return sessions & ~out;
 }
 

@@ -1,35 +1,148 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A bare ftrace_ops on one function: the cheapest way to see it entered.
+ *
+ * Hooks of the same function share it: with a second one there, ftrace would
+ * leave its trampoline and ask every ops there is whether it is meant.
  */
 #include <linux/slab.h>
 #include "../compat/ftrace.h"
+#include "../core/record.h"
 #include "mechanism.h"
+
+struct ks_ftrace_site;
 
 struct ks_ftrace {
 	struct ks_attachment attachment;
-	struct ftrace_ops ops;
+	const u32 *wanted;
+	u32 bits;			/* as of the point */
+	u32 offset;
+	struct ks_ftrace *next;
+	struct ks_ftrace_site *site;
 };
+
+/* A function that hooks are at; changed by the engine, under its mutex. */
+struct ks_ftrace_site {
+	struct ftrace_ops ops;
+	struct ks_ftrace *first;	/* who is called */
+	unsigned long address;
+	unsigned int users;		/* who has yet to be freed */
+	struct ks_ftrace_site *next;
+};
+
+static struct ks_ftrace_site *ftrace_sites;
+
+static __always_inline void ftrace_tell(const struct ks_ftrace *ft, const struct ks_call *call)
+{
+	u64 token = ks_hook_enter(ft->attachment.hook);
+
+	ft->attachment.point->entry(ft->attachment.hook, call);
+	ks_hook_leave(ft->attachment.hook, token);
+}
 
 static void notrace ftrace_enter(unsigned long ip, unsigned long parent_ip,
 				 struct ftrace_ops *ops, ks_ftrace_regs *regs)
 {
-	struct ks_ftrace *ft = container_of(ops, struct ks_ftrace, ops);
-	struct ks_hook *hook = ft->attachment.hook;
-	u64 token = ks_hook_enter(hook);
+	const struct ks_ftrace_site *site = container_of(ops, struct ks_ftrace_site, ops);
+	const struct ks_ftrace *ft;
+	struct ks_call call;
+
+	if (unlikely(!ks_ftrace_call(&call, regs)))
+		return;
+	/* Who is taken away is freed when this has ended. */
+	preempt_disable_notrace();
+	for (ft = READ_ONCE(site->first); ft; ft = READ_ONCE(ft->next))
+		ftrace_tell(ft, &call);
+	preempt_enable_notrace();
+}
+
+static noinline void notrace ftrace_tell_one(const struct ks_ftrace *ft, ks_ftrace_regs *regs)
+{
 	struct ks_call call;
 
 	if (likely(ks_ftrace_call(&call, regs)))
-		ft->attachment.point->entry(hook, &call);
-	ks_hook_leave(hook, token);
+		ftrace_tell(ft, &call);
+}
+
+/* The same where they ask for bits. */
+static void notrace ftrace_enter_if(unsigned long ip, unsigned long parent_ip,
+				    struct ftrace_ops *ops, ks_ftrace_regs *regs)
+{
+	const struct ks_ftrace_site *site = container_of(ops, struct ks_ftrace_site, ops);
+	const struct ks_ftrace *ft;
+	unsigned long object;
+
+	if (unlikely(!regs))
+		return;
+	object = ks_ftrace_argument(regs, 0);
+	preempt_disable_notrace();
+	for (ft = READ_ONCE(site->first); ft; ft = READ_ONCE(ft->next)) {
+		if (unlikely(READ_ONCE(*ft->wanted) &&
+			     READ_ONCE(*(const u32 *)(object + ft->offset)) & ft->bits))
+			ftrace_tell_one(ft, regs);
+	}
+	preempt_enable_notrace();
+}
+
+static struct ks_ftrace_site *site_find(unsigned long address, ftrace_func_t func)
+{
+	struct ks_ftrace_site *site = ftrace_sites;
+
+	while (site && (site->address != address || site->ops.func != func))
+		site = site->next;
+	return site;
+}
+
+/* ERR_PTR(); first is called as soon as it is there. */
+static struct ks_ftrace_site *site_make(unsigned long address, ftrace_func_t func,
+					struct ks_ftrace *first)
+{
+	struct ks_ftrace_site *site;
+	int err;
+
+	site = kzalloc(sizeof(*site), GFP_KERNEL);
+	if (!site)
+		return ERR_PTR(-ENOMEM);
+	site->address = address;
+	site->first = first;
+	site->users = 1;
+	site->ops.func = func;
+	site->ops.flags = KS_FTRACE_FLAGS;
+	err = ftrace_set_filter_ip(&site->ops, address, 0, 0);
+	if (err)
+		goto err_free;
+	err = register_ftrace_function(&site->ops);
+	if (err)
+		goto err_filter;
+	site->next = ftrace_sites;
+	ftrace_sites = site;
+	return site;
+
+err_filter:
+	ks_ftrace_free_filter(&site->ops);
+err_free:
+	kfree(site);
+	return ERR_PTR(err);
+}
+
+static void site_take(struct ks_ftrace_site *site)
+{
+	struct ks_ftrace_site **at = &ftrace_sites;
+
+	while (*at != site)
+		at = &(*at)->next;
+	*at = site->next;
+	unregister_ftrace_function(&site->ops);
+	ks_ftrace_free_filter(&site->ops);
 }
 
 static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
 			 struct ks_attachment **attachment)
 {
+	struct ks_ftrace_site *site;
 	struct ks_ftrace *ft;
 	unsigned long address;
-	int err;
+	ftrace_func_t func;
 
 	if (!KS_FTRACE_WORKS)
 		return -EOPNOTSUPP;
@@ -41,35 +154,47 @@ static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
 		return -ENOMEM;
 	ft->attachment.hook = hook;
 	ft->attachment.point = point;
-	ft->ops.func = ftrace_enter;
-	ft->ops.flags = KS_FTRACE_FLAGS;
-	err = ftrace_set_filter_ip(&ft->ops, address, 0, 0);
-	if (err)
-		goto err_free;
-	err = register_ftrace_function(&ft->ops);
-	if (err)
-		goto err_filter;
+	ft->wanted = &ks_wanted[hook->event];
+	ft->bits = point->bits;
+	ft->offset = point->offset;
+	func = point->bits ? ftrace_enter_if : ftrace_enter;
+	site = site_find(address, func);
+	if (site) {
+		site->users++;
+		ft->next = site->first;
+		/* Whoever sees it sees all of it. */
+		smp_store_release(&site->first, ft);
+	} else {
+		site = site_make(address, func, ft);
+	}
+	if (IS_ERR(site)) {
+		kfree(ft);
+		return PTR_ERR(site);
+	}
+	ft->site = site;
 	*attachment = &ft->attachment;
 	return 0;
-
-err_filter:
-	ks_ftrace_free_filter(&ft->ops);
-err_free:
-	kfree(ft);
-	return err;
 }
 
 static void ftrace_detach(struct ks_attachment *attachment)
 {
 	struct ks_ftrace *ft = container_of(attachment, struct ks_ftrace, attachment);
+	struct ks_ftrace **at = &ft->site->first;
 
-	unregister_ftrace_function(&ft->ops);
-	ks_ftrace_free_filter(&ft->ops);
+	while (*at != ft)
+		at = &(*at)->next;
+	WRITE_ONCE(*at, ft->next);
+	if (!ft->site->first)
+		site_take(ft->site);
 }
 
 static void ftrace_free(struct ks_attachment *attachment)
 {
-	kfree(container_of(attachment, struct ks_ftrace, attachment));
+	struct ks_ftrace *ft = container_of(attachment, struct ks_ftrace, attachment);
+
+	if (!--ft->site->users)
+		kfree(ft->site);
+	kfree(ft);
 }
 
 const struct ks_mechanism ks_mech_ftrace = {

@@ -96,8 +96,11 @@ static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 /* By the first point that can be. */
 static bool hook_attach_any(struct ks_hook *hook)
 {
-	const struct ks_point *point;
+	const struct ks_point *point = hook->points;
 
+	if (!point->mechanism)
+		strscpy(hook->detail, "this kernel does not tell what it takes\n",
+			sizeof(hook->detail));
 	for (point = hook->points; point->mechanism; point++) {
 		if (!strcmp(ks_mechanisms[point->mechanism]->name, prefer) &&
 		    hook_try(hook, point))

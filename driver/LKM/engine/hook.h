@@ -13,6 +13,7 @@
 #include <linux/preempt.h>
 #include <linux/sched/clock.h>
 #include <linux/types.h>
+#include "../compat/new_mount.h"
 #include "../events/events.h"
 
 struct ks_hook;
@@ -43,7 +44,16 @@ struct ks_point {
 		/* TRACEPOINT: the kernel's own prototype behind a void *hook */
 		void *probe;
 		/* FTRACE, KPROBE: the function is entered */
-		void (*entry)(struct ks_hook *hook, const struct ks_call *call);
+		struct {
+			void (*entry)(struct ks_hook *hook, const struct ks_call *call);
+			/*
+			 * FTRACE: 0, or it is called where one of these bits is set
+			 * in a member of its first argument, and a session wants the
+			 * event: the rest pays next to nothing, and is no hit.
+			 */
+			u32 bits;
+			u32 offset;
+		};
 		/* SYSCALL, SYS_EXIT: a system call returns */
 		struct {
 			void (*exit)(struct ks_hook *hook, const struct ks_syscall *call,
@@ -71,6 +81,9 @@ struct ks_point {
 	{ .mechanism = KSONDE_MECH_TRACEPOINT, .target = name, .probe = fn }
 #define KS_FTRACE(function, fn) \
 	{ .mechanism = KSONDE_MECH_FTRACE, .target = function, .entry = fn }
+#define KS_FTRACE_IF(function, fn, type, member, some) \
+	{ .mechanism = KSONDE_MECH_FTRACE, .target = function, .entry = fn, \
+	  .bits = (__force u32)(some), .offset = offsetof(type, member) }
 #define KS_KPROBE(function, fn) \
 	{ .mechanism = KSONDE_MECH_KPROBE, .target = function, .entry = fn }
 #define KS_KRETPROBE(functions, on_enter, on_leave, size) \

@@ -32,6 +32,9 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(setns),
 	KS_SYSCALL_NUMBER(pivot_root),
 	KS_SYSCALL_NUMBER(chroot),
+	KS_SYSCALL_NUMBER(open_tree),
+	KS_SYSCALL_NUMBER_NATIVE(accept),
+	KS_SYSCALL_NUMBER(accept4),
 };
 
 struct sys_exit_entry {

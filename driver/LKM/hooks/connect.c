@@ -158,13 +158,11 @@ static void put_path(struct ks_record *record, struct ks_event_connect *e,
 	const char *path = data->address->un.sun_path;
 	int length = (int)data->length - (int)offsetof(struct sockaddr_un, sun_path);
 
-	length = min_t(int, length, UNIX_PATH_MAX);
 	if (e->family != AF_UNIX || length <= 0) {
 		ks_absent(record, connect, path);
 		return;
 	}
-	/* A name that begins with a NUL byte may hold more of them. */
-	ks_record_string(record, &e->path, path, *path ? strnlen(path, length) : length);
+	ks_socket_put_path(record, &e->path, path, length);
 }
 
 /* No call returns this: only its entry is seen. */

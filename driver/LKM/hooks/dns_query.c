@@ -98,7 +98,7 @@ static void put_ends_tcp(struct ks_event_dns_query *e, const struct sock *sk)
 {
 	struct ks_socket ends;
 
-	if (!ks_socket_ends(sk, &ends))
+	if (!ks_socket_describe(sk, &ends))
 		return;
 	e->family = ends.family;
 	e->remote_port = ends.remote_port;

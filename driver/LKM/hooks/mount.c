@@ -7,6 +7,7 @@
 #include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
+#include "mount.h"
 
 /* Binary options (of NFS, say) end at their first NUL byte. */
 static bool put_text(struct ks_record *record, struct ksonde_ref *ref, const char *text)
@@ -28,6 +29,8 @@ static void mount(struct ks_hook *hook, const struct ks_call *call)
 	if (!record)
 		return;
 	e = ks_record_event(record, mount);
+	e->kind = KS_MOUNT;
+	ks_absent(record, mount, device);
 	if (!put_text(record, &e->source, (const char *)call->arg[0]))
 		ks_absent(record, mount, source);
 	if (!ks_path_put(record, &e->target, (const struct path *)call->arg[1]))

@@ -32,7 +32,6 @@
 
 /* ------------------------------------------------------------ records -- */
 
-/* Flags of a record. */
 #define KSONDE_F_TRUNCATED	0x0001 /* a string or list was cut */
 #define KSONDE_F_COMPAT		0x0002 /* the task made a 32-bit system call */
 #define KSONDE_F_REREAD		0x0004 /* user memory was read again, after the kernel */
@@ -85,14 +84,10 @@ struct ksonde_ancestor {
 	__u8 comm[16];
 };
 
-/* A record's greatest length. */
-#define KSONDE_RECORD_MAX	32768
-/* Bytes of an argument vector that are kept. */
-#define KSONDE_VECTOR_MAX	8192
-/* Bytes of one string that are kept (PATH_MAX). */
-#define KSONDE_STRING_MAX	4096
-/* Ancestors that are kept. */
-#define KSONDE_ANCESTORS_MAX	12
+#define KSONDE_RECORD_MAX	32768	/* bytes, a record's greatest length */
+#define KSONDE_VECTOR_MAX	8192	/* bytes of an argument vector that are kept */
+#define KSONDE_STRING_MAX	4096	/* bytes of one string that are kept (PATH_MAX) */
+#define KSONDE_ANCESTORS_MAX	12	/* ancestors that are kept */
 
 /* ------------------------------------------------------------- ioctls -- */
 
@@ -141,7 +136,6 @@ struct ksonde_schema {
 	__u32 reserved;
 };
 
-/* State of a hook. */
 enum ksonde_hook_state {
 	KSONDE_HOOK_IDLE = 0,		/* nobody wants it */
 	KSONDE_HOOK_ARMED = 1,		/* by its first candidate */
@@ -212,6 +206,10 @@ struct ksonde_filter {
  * namespaces of a task that has given them up) the record is not held back by
  * this rule.  A task without an exe (a kernel thread) has none to match.
  *
+ * The path of the file that was closed is asked for by rules of
+ * FILE_CREATED_CLOSED, FILE_WRITE and FILE_READ only, else EINVAL.  The last two
+ * are recorded only of what an include rule names so.
+ *
  * The rules given replace all there were, count 0: with none.  It takes effect
  * at once and as a whole: each record is judged by the old rules or by the new
  * ones, and by the new ones only when the call is back.  When it fails the
@@ -233,6 +231,7 @@ enum ksonde_rule_action {
 #define KSONDE_MATCH_MNT_NS	0x10
 #define KSONDE_MATCH_PID_NS	0x20
 #define KSONDE_MATCH_CGROUP	0x40 /* EOPNOTSUPP where the kernel has none */
+#define KSONDE_MATCH_PATH_PREFIX 0x80 /* how the path of the closed file begins */
 
 struct ksonde_rule {
 	__u32 action;		/* enum ksonde_rule_action */
@@ -244,9 +243,10 @@ struct ksonde_rule {
 	__u32 mnt_ns;		/* inode numbers */
 	__u32 pid_ns;
 	__u32 exe_length;	/* bytes, without a NUL, from 1 */
-	__u32 reserved;
+	__u32 path_length;	/* likewise */
 	__u64 events[KSONDE_EVENT_MAX / 64];	/* as of SET_EVENTS; all 0: every event */
 	__u8 exe[KSONDE_RULE_EXE_MAX];		/* the rest is 0 */
+	__u8 path[KSONDE_RULE_EXE_MAX];		/* likewise */
 };
 
 struct ksonde_rules {

@@ -15,6 +15,14 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+/* The same numbers everywhere; older headers do not have them. */
+#define NR_OPEN_TREE	428
+#define NR_MOVE_MOUNT	429
+#define NR_FSOPEN	430
+#define NR_FSCONFIG	431
+#define NR_FSMOUNT	432
+#define NR_FSPICK	433
+
 static void say_file(const char *act, long result, const char *path, int dirfd)
 {
 	char directory[4096];
@@ -190,6 +198,59 @@ void step_mount(char *value)
 
 	say("mount", result_of(syscall(SYS_mount, *source ? source : NULL, value, *type ? type : NULL,
 				       flags, *options ? options : NULL)));
+}
+
+/* type:key=value,key,...:attributes:target: fsopen(2), fsconfig(2) of each, fsmount(2), move_mount(2) */
+void step_newmount(char *value)
+{
+	char *type = take_word(&value), *options = take_word(&value), *text;
+	long attributes = take_number(&value);
+	int context = syscall(NR_FSOPEN, type, 0), mount;
+
+	check(context >= 0, type);
+	while ((text = strsep(&options, ","))) {
+		char *key = strsep(&text, "=");
+
+		check(!syscall(NR_FSCONFIG, context, text ? 1 : 0, key, text, 0), key);
+	}
+	check(!syscall(NR_FSCONFIG, context, 6, NULL, NULL, 0), "FSCONFIG_CMD_CREATE");
+	mount = syscall(NR_FSMOUNT, context, 0, attributes);
+	check(mount >= 0, "fsmount");
+	say("newmount", result_of(syscall(NR_MOVE_MOUNT, mount, "", AT_FDCWD, value, 4)));
+	close(context);
+	close(mount);
+}
+
+/* path: fspick(2) of a mount, its file system becomes read-only */
+void step_readonly(char *value)
+{
+	int context = syscall(NR_FSPICK, AT_FDCWD, value, 0);
+
+	check(context >= 0, value);
+	check(!syscall(NR_FSCONFIG, context, 0, "ro", NULL, 0), "ro");
+	say("readonly", result_of(syscall(NR_FSCONFIG, context, 7, NULL, NULL, 0)));
+	close(context);
+}
+
+/* flags:path:target: open_tree(2), then move_mount(2) unless there is no target */
+void step_opentree(char *value)
+{
+	long flags = take_number(&value);
+	char *path = take_word(&value);
+	long tree = result_of(syscall(NR_OPEN_TREE, AT_FDCWD, path, flags));
+
+	say("opentree", tree);
+	if (*value)
+		check(!syscall(NR_MOVE_MOUNT, tree, "", AT_FDCWD, value, 4), value);
+	close(tree);
+}
+
+/* from:to: move_mount(2) */
+void step_movemount(char *value)
+{
+	char *from = take_word(&value);
+
+	say("movemount", result_of(syscall(NR_MOVE_MOUNT, AT_FDCWD, from, AT_FDCWD, value, 0)));
 }
 
 /* a security module (Landlock) refuses all removals from now on */

@@ -46,6 +46,35 @@ static long do_connect(int fd, const void *address, socklen_t length)
 	return result_of(syscall(SYS_connect, fd, address, length));
 }
 
+static long do_bind(int fd, const void *address, socklen_t length)
+{
+#ifdef SYS_socketcall
+	if (by_socketcall) {
+		unsigned long args[] = { fd, (unsigned long)address, length };
+
+		return result_of(syscall(SYS_socketcall, 2, args));
+	}
+#endif
+	return result_of(syscall(SYS_bind, fd, address, length));
+}
+
+/* flags -1: accept(2) where the ABI has it, else accept4(2) */
+static long do_accept(int fd, int flags)
+{
+#ifdef SYS_socketcall
+	if (by_socketcall) {
+		unsigned long args[] = { fd, 0, 0, flags };
+
+		return result_of(syscall(SYS_socketcall, flags < 0 ? 5 : 18, args));
+	}
+#endif
+#ifdef SYS_accept
+	if (flags < 0)
+		return result_of(syscall(SYS_accept, fd, NULL, NULL));
+#endif
+	return result_of(syscall(SYS_accept4, fd, NULL, NULL, flags < 0 ? 0 : flags));
+}
+
 static void say_address(const char *key, const char *port_key,
 			const struct sockaddr_storage *address)
 {
@@ -208,6 +237,58 @@ void step_bind(char *value)
 	check(!bind(fd, (void *)&in, sizeof(in)), "bind");
 	say_begin("bind", 0);
 	say_socket(fd);
+	say_end();
+}
+
+/* family:type:protocol:hexadecimal bytes of the address */
+void step_bindto(char *value)
+{
+	int family = take_number(&value), type = take_number(&value);
+	int fd = make(family, type, take_number(&value));
+	unsigned char address[128] = { 0 };
+	size_t length = 0;
+	long result;
+
+	for (; length < sizeof(address) && sscanf(value, "%2hhx", &address[length]) == 1; length++)
+		value += 2;
+	result = do_bind(fd, address, length);
+	say_begin("bindto", result);
+	say_socket(fd);
+	say_end();
+}
+
+/* flags:backlog: listen(2) with the last socket, connect(2) to it by another one, accept4(2) */
+void step_accept(char *value)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t length = sizeof(address);
+	long flags = take_number(&value), result;
+	int listening = last, client;
+
+	check(!listen(listening, 5), "listen");
+	check(!getsockname(listening, (void *)&address, &length), "getsockname");
+	client = make(address.ss_family, SOCK_STREAM, 0);
+	check(!do_connect(client, &address, length), "connect");
+	result = do_accept(listening, flags);
+	say_begin("accept", result);
+	say_number("fd", listening);
+	say_socket(result < 0 ? listening : (int)result);
+	say_end();
+	last = listening;
+}
+
+/* descriptor: accept4(2) of it, or of the last socket, that fails */
+void step_noaccept(char *value)
+{
+	int fd = take_number(&value);
+	long result;
+
+	fd = fd ? fd : last;
+	result = do_accept(fd, 0);
+	say_begin("noaccept", result);
+	say_number("fd", fd);
+	if (fd == last)
+		say_socket(fd);
 	say_end();
 }
 

@@ -67,6 +67,9 @@ STEP(badconnect)
 STEP(connects)
 STEP(socketcall)
 STEP(bind)
+STEP(bindto)
+STEP(accept)
+STEP(noaccept)
 STEP(blocked)
 
 /* dns.c */
@@ -91,6 +94,10 @@ STEP(symlink)
 STEP(chmod)
 STEP(fchmod)
 STEP(mount)
+STEP(newmount)
+STEP(readonly)
+STEP(opentree)
+STEP(movemount)
 STEP(keepfiles)
 STEP(unlink)
 STEP(unlinkat)
@@ -100,6 +107,10 @@ STEP(pwrite)
 STEP(writev)
 STEP(sendfile)
 STEP(badwrite)
+
+/* closed.c */
+STEP(used)
+STEP(kept)
 
 /* namespace.c */
 STEP(newspaces)

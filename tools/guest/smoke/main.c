@@ -102,11 +102,31 @@ int session_prepared(uint64_t bytes)
 	return device;
 }
 
+/* Of what is read and written, all below /tmp. */
+static void session_watch(int device)
+{
+	static const uint64_t written = 608, read = 609;
+	struct ksonde_rule rule = {
+		.action = KSONDE_RULE_INCLUDE, .match = KSONDE_MATCH_PATH_PREFIX,
+		.path_length = 5, .path = "/tmp/",
+	};
+	struct ksonde_rules rules = {
+		.size = sizeof(rules), .count = 1, .rules = (uintptr_t)&rule,
+		.rule_size = sizeof(rule),
+	};
+
+	rule.events[written / 64] |= 1ULL << written % 64;
+	rule.events[read / 64] |= 1ULL << read % 64;
+	if (ioctl(device, KSONDE_IOC_SET_RULES, &rules))
+		die("SET_RULES");
+}
+
 static void session_start(int device, uint64_t bytes, const char *what)
 {
 	uint64_t began;
 
 	session_prepare(device, bytes);
+	session_watch(device);
 	began = now_ns();
 	if (ioctl(device, KSONDE_IOC_START, 0))
 		die("START");

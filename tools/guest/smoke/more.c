@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <netinet/in.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -20,6 +22,11 @@
 
 /* The same numbers everywhere; older headers do not have them. */
 #define NR_PIDFD_SEND_SIGNAL	424
+#define NR_OPEN_TREE		428
+#define NR_MOVE_MOUNT		429
+#define NR_FSOPEN		430
+#define NR_FSCONFIG		431
+#define NR_FSMOUNT		432
 #define NR_PIDFD_OPEN		434
 
 static int error_of(long result)
@@ -48,6 +55,29 @@ static void act_files(void)
 	mkdir("/tmp/mounted", 0755);
 	err = error_of(mount("src", "/tmp/mounted", "tmpfs", MS_NOSUID, "size=64k"));
 	say("act mount {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+}
+
+/* What mount(2) does, in steps; kernels before 5.2 know none of them. */
+static void act_new_mount(void)
+{
+	long context = syscall(NR_FSOPEN, "tmpfs", 0), mounted, tree;
+
+	if (context < 0) {
+		say("act newmount {\"skipped\": %d}", errno);
+		return;
+	}
+	mkdir("/tmp/moved", 0755);
+	if (syscall(NR_FSCONFIG, context, 1, "source", "a\n\xff", 0) ||
+	    syscall(NR_FSCONFIG, context, 6, NULL, NULL, 0))
+		die("fsconfig");
+	mounted = syscall(NR_FSMOUNT, context, 0, 2);
+	if (mounted < 0 || syscall(NR_MOVE_MOUNT, mounted, "", AT_FDCWD, "/tmp/moved", 4))
+		die("move_mount");
+	tree = syscall(NR_OPEN_TREE, AT_FDCWD, "/tmp/moved", 1);
+	say("act newmount {\"tgid\": %d, \"errno\": %d}", getpid(), error_of(tree));
+	close(tree);
+	close(mounted);
+	close(context);
 }
 
 /* A file is made, written to twice and removed, a folder removed. */
@@ -160,9 +190,35 @@ static void act_capset(void)
 	    status, old, old & ~(1ULL << NET_RAW));
 }
 
+/* A connection to oneself. */
+static void act_accept(void)
+{
+	struct sockaddr_in in = {
+		.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1),
+	};
+	int listening = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0);
+	socklen_t length = sizeof(in);
+	int accepted, err = error_of(bind(listening, (void *)&in, sizeof(in)));
+
+	if (getsockname(listening, (void *)&in, &length) || listen(listening, 1) ||
+	    connect(client, (void *)&in, sizeof(in)))
+		die("connect");
+	say("act bind {\"tgid\": %d, \"errno\": %d, \"port\": %d}", getpid(), err, ntohs(in.sin_port));
+	accepted = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	if (accepted < 0 || getpeername(accepted, (void *)&in, &length))
+		die("accept");
+	say("act accept {\"tgid\": %d, \"fd\": %d, \"result\": %d, \"port\": %d}", getpid(),
+	    listening, accepted, ntohs(in.sin_port));
+	close(accepted);
+	close(client);
+	close(listening);
+}
+
 void acts_more(void)
 {
 	act_files();
+	act_new_mount();
+	act_accept();
 	act_removals();
 	act_namespaces();
 	act_memfd();

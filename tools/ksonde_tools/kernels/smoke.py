@@ -110,7 +110,7 @@ class Checker:
         checks = [
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
-            self._removed, self._namespaces,
+            self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
@@ -265,6 +265,8 @@ class Checker:
             self._same(record, "open", mode=0, resolve=0, **known)
             if record is not None and bool((record.flags_ or 0) & facts["flag"]) == bool(result):
                 self._fail("open", f"open: flags_ is {record.flags_:#o}")
+        record = self._find("file_read", "file_read", path="/tmp/plain", tgid=facts["tgid"])
+        self._same(record, "file_read", position=0, mode=0o100644, fs_id="tmpfs")
         if facts["errno"] != -_ENOENT:
             self._fail("open", f"open: the kernel answered {facts['errno']}")
         record = self._find("chmod", "chmod", tgid=self._done("chmod", "chmod"), path="/tmp/plain")
@@ -283,11 +285,27 @@ class Checker:
         record = self._find("mount", "mount", tgid=self._done("mount", "mount"), target="/tmp/mounted")
         self._same(record, "mount", source="src", type="tmpfs", flags_=2, options="size=64k")
 
+        if "skipped" in self.said.acts["newmount"]:
+            return
+        me, name = self._done("newmount", "mount"), b"a\n\xff".decode(errors="surrogateescape")
+        steps: dict[int, dict[str, Any]] = {
+            2: {"source": None, "target": "/tmp/moved", "flags_": 1 << 21 | 2, "options": None},
+            3: {"source": name, "target": None, "flags_": 0, "options": None},
+            4: {"source": None, "target": None, "flags_": 0, "options": f"source={name}"},
+            6: {"source": "/tmp/moved", "target": None, "flags_": 4096, "options": None},
+        }
+        for kind, fields in steps.items():
+            record = self._find("mount", "newmount", tgid=me, kind=kind)
+            self._same(record, "newmount", type="tmpfs", **fields)
+
     def _removed(self) -> None:
         me, path = self._done("unlink", "unlink"), "/tmp/gone"
         for offset, content in ((0, b"one"), (3, b"a\n\xff")):
             record = self._find("write", "write", tgid=me, path=path, offset=offset)
             self._same(record, "write", count=3, content=content.decode(errors="surrogateescape"))
+        for event in ("file_created_closed", "file_write"):
+            record = self._find(event, event, tgid=me, path=path)
+            self._same(record, event, size=6, position=6, mode=0o100600, fs_id="tmpfs")
         record = self._find("unlink", "unlink", tgid=me, path=path)
         self._same(record, "unlink", links=1, fs_id="tmpfs")
         self._result(record, 0)
@@ -298,6 +316,18 @@ class Checker:
             self._result(record, -errno)
         if full != _NOT_EMPTY:
             self._fail("rmdir", f"rmdir: the kernel answered {full}")
+
+    def _accepted(self) -> None:
+        me, port = self._done("bind", "bind"), self.said.acts["bind"]["port"]
+        record = self._find("bind", "bind", tgid=me, address="127.0.0.2")
+        known = {"result": None, "local_port": None} if self._entry_only("bind") else {"local_port": port}
+        self._same(record, "bind", family=2, type=1, protocol=6, port=0, path=None, **{"result": 0, **known})
+        facts = self.said.acts["accept"]
+        record = self._find("accept", "accept", tgid=me, result=facts["result"])
+        self._same(
+            record, "accept", family=2, protocol=6, fd=facts["fd"], local_port=port, path=None,
+            local_address="127.0.0.2", remote_address="127.0.0.1", remote_port=facts["port"],
+        )  # fmt: skip
 
     def _namespaces(self) -> None:
         for act, kind, result in (("namespace", 4, 0), ("pivot", 3, -self.said.acts["pivot"]["errno"])):
