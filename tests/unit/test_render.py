@@ -379,6 +379,19 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
         (
             record(
+                "bpf",
+                {"command": 5, "program_type": 2, "attach_type": 0, "instructions": 2, "name": "a\n"}
+                | {"map_type": None, "result": 4},
+            ),
+            "PROG_LOAD $'a\\n' (KPROBE, 2 instructions)",
+        ),
+        (
+            record("bpf", {"command": 0, "map_type": 27, "name": "m", "result": -1}),
+            "MAP_CREATE m (RINGBUF) failed: EPERM (Operation not permitted)",
+        ),
+        (record("bpf", {"command": 8, "attach_type": 0}), "PROG_ATTACH (attach CGROUP_INET_INGRESS)"),
+        (
+            record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
             ),

@@ -51,6 +51,7 @@ _CODES = {
     "rmdir": "34",
     "namespace": "35",
     "write": "34",
+    "bpf": "35",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -147,6 +148,7 @@ class Renderer:
             "rmdir": self._rmdir,
             "namespace": self._namespace_change,
             "write": self._write,
+            "bpf": self._bpf,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -437,6 +439,25 @@ class Renderer:
         notes = [text.size(count) if count is not None else "", f"at {offset}" if offset else ""]
         notes += [text.quote(content[:48]) + ("..." if len(content) > 48 else "")] if content else []
         return join([self._strong(get(record, "path")), self._notes([self.paint("dim", n) for n in notes])])
+
+    def _bpf(self, record: Record) -> str:
+        command, name, result = get(record, "command"), get(record, "name"), get(record, "result")
+        kinds = ("bpf_program_type", get(record, "program_type")), ("bpf_map_type", get(record, "map_type"))
+        notes = [values.enum_name(form, kind) for form, kind in kinds if kind is not None]
+        attach = get(record, "attach_type")
+        # Zero is the first of them, and what a program says that expects none.
+        if attach or (attach is not None and command != 5):
+            notes.append(f"attach {values.enum_name('bpf_attach_type', attach)}")
+        count = get(record, "instructions")
+        notes.append(text.plural(count, "instruction") if count is not None else "")
+        return join(
+            [
+                self.paint("alert", values.enum_name("bpf_command", command)),
+                self._strong(name) if name else "",
+                self._notes([self.paint("dim", note) for note in notes]),
+                self._failed(result) if result is not None and result < 0 else "",
+            ]
+        )
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

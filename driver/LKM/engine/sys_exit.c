@@ -32,6 +32,7 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(setns),
 	KS_SYSCALL_NUMBER(pivot_root),
 	KS_SYSCALL_NUMBER(chroot),
+	KS_SYSCALL_NUMBER(bpf),
 };
 
 struct sys_exit_entry {

@@ -105,6 +105,15 @@ STEP(bindself)
 STEP(pivot_root)
 STEP(chroot)
 
+/* bpf.c */
+STEP(bpfload)
+STEP(bpfshort)
+STEP(bpfmap)
+STEP(bpfattach)
+STEP(bpflink)
+STEP(bpf)
+STEP(badbpf)
+
 /* exec.c */
 STEP(exec)
 STEP(execveat)

@@ -111,7 +111,7 @@ class Checker:
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces,
-            self._signals, self._session, self._capset, self._lost, self._state,
+            self._signals, self._session, self._capset, self._bpf, self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -337,6 +337,11 @@ class Checker:
         old = None if self._is_by("capset", "sys_exit") else facts["old"]
         fields = {"old_cap_effective": old, "new_cap_effective": facts["new"], "result": 0}
         self._same(self._find("capset", "capset", tgid=child), "capset", **fields)
+
+    def _bpf(self) -> None:
+        facts = self.said.acts["bpf"]
+        record = self._find("bpf", "bpf", tgid=facts["tgid"])
+        self._same(record, "bpf", command=0, map_type=2, name="smoke\n", result=facts["result"])
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
