@@ -392,6 +392,28 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (record("bpf", {"command": 8, "attach_type": 0}), "PROG_ATTACH (attach CGROUP_INET_INGRESS)"),
         (
             record(
+                "kexec",
+                {"kind": 2, "kexec_flags": 2, "kernel": "/boot/v", "initrd": "/boot/i"}
+                | {"entry": None, "segments": None, "command_line": "quiet x", "result": 0},
+            ),
+            "loads a kernel /boot/v (ON_CRASH, initrd /boot/i, command line 'quiet x')",
+        ),
+        (
+            record("kexec", {"kind": 1, "kexec_flags": 0x3E0001, "segments": 3, "result": -1}),
+            "loads a kernel (ON_CRASH, 0x3e0000, 3 segments) failed: EPERM (Operation not permitted)",
+        ),
+        (record("kexec", {"kind": 1, "segments": 0, "result": 0}), "unloads a kernel"),
+        (
+            record("reboot", {"stage": 1, "command": 0xA1B2C3D4, "argument": "a b"}),
+            "RESTART2 ('a b') asked for",
+        ),
+        (
+            record("reboot", {"stage": 2, "command": 0x01234567, "result": -1}),
+            "RESTART failed: EPERM (Operation not permitted)",
+        ),
+        (record("reboot", {"stage": 2, "command": 0, "result": 0}), "CAD_OFF done"),
+        (
+            record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
             ),

@@ -52,6 +52,8 @@ _CODES = {
     "namespace": "35",
     "write": "34",
     "bpf": "35",
+    "kexec": "1;33",
+    "reboot": "1;33",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -149,6 +151,8 @@ class Renderer:
             "namespace": self._namespace_change,
             "write": self._write,
             "bpf": self._bpf,
+            "kexec": self._kexec,
+            "reboot": self._reboot,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -456,6 +460,36 @@ class Renderer:
                 self._strong(name) if name else "",
                 self._notes([self.paint("dim", note) for note in notes]),
                 self._failed(result) if result is not None and result < 0 else "",
+            ]
+        )
+
+    def _kexec(self, record: Record) -> str:
+        kind, result, segments = get(record, "kind"), get(record, "result"), get(record, "segments")
+        kernel, initrd, line = (get(record, name) for name in ("kernel", "initrd", "command_line"))
+        form = "kexec_file_flags" if kind == 2 else "kexec_flags"
+        notes = values.flag_names(form, get(record, "kexec_flags"))
+        notes += [f"initrd {text.quote(initrd)}"] if initrd is not None else []
+        notes += [f"command line {text.quote(line)}"] if line is not None else []
+        notes += [text.plural(segments, "segment")] if segments else []
+        unloads = segments == 0 or "UNLOAD" in notes
+        return join(
+            [
+                self.paint("alert", "unloads a kernel" if unloads else "loads a kernel"),
+                self._strong(kernel) if kernel is not None else "",
+                self._notes([self.paint("dim", note) for note in notes]),
+                self._failed(result) if result else "",
+            ]
+        )
+
+    def _reboot(self, record: Record) -> str:
+        command, argument = get(record, "command"), get(record, "argument")
+        result, asked = get(record, "result"), get(record, "stage") == 1
+        notes = [text.quote(argument)] if argument is not None else []
+        return join(
+            [
+                self.paint("alert", values.enum_name("reboot_command", command)),
+                self._notes([self.paint("dim", note) for note in notes]),
+                "asked for" if asked else self._failed(result) if result else "done",
             ]
         )
 

@@ -76,6 +76,9 @@ _BITS: dict[str, dict[int, str]] = {
     "exe_flags": {1: "tmpfs", 2: "memfd", 4: "overlay-upper", 8: "deleted", 16: "overlay"},
     "elevation": {1: "set-user-ID", 2: "set-group-ID", 4: "file-capabilities"},
     "protection": {1: "READ", 2: "WRITE", 4: "EXEC", 8: "SEM", 16: "BTI", 32: "MTE"},
+    # The upper half is the architecture's number in ELF.
+    "kexec_flags": {1: "ON_CRASH", 2: "PRESERVE_CONTEXT", 4: "UPDATE_ELFCOREHDR", 8: "CRASH_HOTPLUG_SUPPORT"},
+    "kexec_file_flags": {1: "UNLOAD", 2: "ON_CRASH", 4: "NO_INITRAMFS", 8: "DEBUG", 16: "NO_CMA"},
     "rename_flags": {1: "NOREPLACE", 2: "EXCHANGE", 4: "WHITEOUT"},
     "mount_flags": {
         1: "RDONLY",
@@ -185,6 +188,18 @@ _ENUMS: dict[str, dict[int, str]] = {
     "bpf_program_type": dict(enumerate(_BPF_PROGRAMS)),
     "bpf_map_type": dict(enumerate(_BPF_MAPS)),
     "bpf_attach_type": dict(enumerate(_BPF_ATTACH)),
+    "kexec_kind": {1: "kexec_load", 2: "kexec_file_load"},
+    "reboot_stage": {1: "asked", 2: "returned"},
+    "reboot_command": {
+        0x00000000: "CAD_OFF",
+        0x01234567: "RESTART",
+        0x4321FEDC: "POWER_OFF",
+        0x45584543: "KEXEC",
+        0x89ABCDEF: "CAD_ON",
+        0xA1B2C3D4: "RESTART2",
+        0xCDEF0123: "HALT",
+        0xD000FCE2: "SW_SUSPEND",
+    },
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},
     "noticed": {1: "given others", 2: "made a task", 3: "ended"},

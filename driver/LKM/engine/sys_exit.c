@@ -33,6 +33,9 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(pivot_root),
 	KS_SYSCALL_NUMBER(chroot),
 	KS_SYSCALL_NUMBER(bpf),
+	KS_SYSCALL_NUMBER(kexec_load),
+	KS_SYSCALL_NUMBER(kexec_file_load),
+	KS_SYSCALL_NUMBER(reboot),
 };
 
 struct sys_exit_entry {

@@ -114,6 +114,12 @@ STEP(bpflink)
 STEP(bpf)
 STEP(badbpf)
 
+/* machine.c */
+STEP(kexecload)
+STEP(kexecfile)
+STEP(reboot)
+STEP(badreboot)
+
 /* exec.c */
 STEP(exec)
 STEP(execveat)

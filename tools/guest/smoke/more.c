@@ -174,6 +174,16 @@ static void act_bpf(void)
 		close(made);
 }
 
+/* Refused: there is no such command, and too many segments. */
+static void act_machine(void)
+{
+	int err = error_of(syscall(SYS_reboot, 0xfee1dead, 672274793, 77, NULL));
+
+	say("act reboot {\"tgid\": %d, \"refused\": %d}", getpid(), err);
+	err = error_of(syscall(SYS_kexec_load, 1, 1000, NULL, 0));
+	say("act kexec {\"tgid\": %d, \"refused\": %d}", getpid(), err);
+}
+
 void acts_more(void)
 {
 	act_files();
@@ -184,4 +194,5 @@ void acts_more(void)
 	act_setsid();
 	act_capset();
 	act_bpf();
+	act_machine();
 }

@@ -111,7 +111,7 @@ class Checker:
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces,
-            self._signals, self._session, self._capset, self._bpf, self._lost, self._state,
+            self._signals, self._session, self._capset, self._bpf, self._machine, self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -342,6 +342,14 @@ class Checker:
         facts = self.said.acts["bpf"]
         record = self._find("bpf", "bpf", tgid=facts["tgid"])
         self._same(record, "bpf", command=0, map_type=2, name="smoke\n", result=facts["result"])
+
+    def _machine(self) -> None:
+        facts = self.said.acts["reboot"]
+        fields = {"stage": 2, "magic": 0xFEE1DEAD, "argument": None, "result": -facts["refused"]}
+        self._same(self._find("reboot", "reboot", tgid=facts["tgid"], command=77), "reboot", **fields)
+        facts = self.said.acts["kexec"]
+        record = self._find("kexec", "kexec", tgid=facts["tgid"], kind=1)
+        self._same(record, "kexec", entry=1, segments=1000, kexec_flags=0, result=-facts["refused"])
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
