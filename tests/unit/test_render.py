@@ -413,6 +413,47 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (record("reboot", {"stage": 2, "command": 0, "result": 0}), "CAD_OFF done"),
         (
+            record("io_uring", {"kind": 1, "entries": 8, "setup_flags": 3, "sqpoll": 1, "result": 4}),
+            "a ring of 8 entries (IOPOLL, SQPOLL)",
+        ),
+        (
+            record("io_uring", {"kind": 2, "ring": 4, "result": 1}),
+            "registers its credentials with ring 4 (personality 1)",
+        ),
+        (
+            record("io_uring", {"kind": 2, "ring": 4, "result": -9}),
+            "registers its credentials with ring 4 failed: EBADF (Bad file descriptor)",
+        ),
+        (
+            record(
+                "io_uring",
+                {"kind": 3, "new_uid": 1000, "new_euid": 0, "new_cap_effective": 1 << 13, "result": None},
+            ),
+            "a request with other credentials (uid 1000, euid root, capabilities net_raw)",
+        ),
+        (
+            record(
+                "perf_event_open",
+                {"type": 1, "config": 0, "pid": -1, "cpu": 2, "open_flags": 8, "result": 3}
+                | {"exclude_user": 0, "exclude_kernel": 0, "exclude_hv": 1},
+            ),
+            "SOFTWARE 0x0 of all processes on CPU 2 (user, kernel, FD_CLOEXEC)",
+        ),
+        (
+            record(
+                "perf_event_open",
+                {"type": 5, "config": 16, "pid": 7, "cpu": -1, "target_tgid": 77, "result": -13},
+            ),
+            "BREAKPOINT 0x10 of 77 failed: EACCES (Permission denied)",
+        ),
+        (
+            record(
+                "perf_event_open",
+                {"type": None, "config": None, "pid": 5, "cpu": -1, "open_flags": 4, "result": -14},
+            ),
+            "an event of cgroup descriptor 5 (PID_CGROUP) failed: EFAULT (Bad address)",
+        ),
+        (
             record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},

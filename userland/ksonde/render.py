@@ -54,6 +54,8 @@ _CODES = {
     "bpf": "35",
     "kexec": "1;33",
     "reboot": "1;33",
+    "io_uring": "35",
+    "perf_event_open": "35",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -153,6 +155,8 @@ class Renderer:
             "bpf": self._bpf,
             "kexec": self._kexec,
             "reboot": self._reboot,
+            "io_uring": self._io_uring,
+            "perf_event_open": self._perf_event_open,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -490,6 +494,49 @@ class Renderer:
                 self.paint("alert", values.enum_name("reboot_command", command)),
                 self._notes([self.paint("dim", note) for note in notes]),
                 "asked for" if asked else self._failed(result) if result else "done",
+            ]
+        )
+
+    def _io_uring(self, record: Record) -> str:
+        kind, result = get(record, "kind"), get(record, "result")
+        entries, ring, notes = get(record, "entries"), get(record, "ring"), [""]
+        if kind == 3:
+            uid, euid = get(record, "new_uid"), get(record, "new_euid")
+            caps = get(record, "new_cap_effective")
+            notes = [f"uid {self.names.user(uid)}", f"euid {self.names.user(euid)}" if uid != euid else ""]
+            notes += [f"capabilities {values.capabilities(caps)}" if caps is not None else ""]
+            what = self.paint("alert", "a request with other credentials")
+        elif kind == 2:
+            what = self.paint("alert", f"registers its credentials with ring {ring}")
+            notes = [f"personality {result}" if result is not None and result > 0 else ""]
+        else:
+            what = (
+                f"a ring of {text.plural(entries, 'entry', 'entries')}" if entries is not None else "a ring"
+            )
+            notes = values.flag_names("io_uring_flags", get(record, "setup_flags"))
+        failed = self._failed(result) if result is not None and result < 0 else ""
+        return join([what, self._notes([self.paint("dim", note) for note in notes]), failed])
+
+    def _perf_event_open(self, record: Record) -> str:
+        kind, config, result = get(record, "type"), get(record, "config"), get(record, "result")
+        pid, cpu, target = get(record, "pid"), get(record, "cpu"), get(record, "target_tgid")
+        marks = values.flag_names("perf_flags", get(record, "open_flags"))
+        if "PID_CGROUP" in marks:
+            whose = f"of cgroup descriptor {pid}"
+        elif pid == -1:
+            whose = "of all processes"
+        else:
+            whose = f"of {target}" if target is not None else f"of no process {pid}"
+        sides = (("exclude_user", "user"), ("exclude_kernel", "kernel"), ("exclude_hv", "hypervisor"))
+        seen = [self.paint("dim", side) for name, side in sides if get(record, name) == 0]
+        event = f"{values.enum_name('perf_type', kind)} {config or 0:#x}" if kind is not None else "an event"
+        return join(
+            [
+                self.paint("alert", event),
+                whose,
+                f"on CPU {cpu}" if cpu is not None and cpu >= 0 else "",
+                self._notes([*seen, *(self.paint("dim", mark) for mark in marks)]),
+                self._failed(result) if result is not None and result < 0 else "",
             ]
         )
 

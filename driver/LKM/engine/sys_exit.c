@@ -36,6 +36,9 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(kexec_load),
 	KS_SYSCALL_NUMBER(kexec_file_load),
 	KS_SYSCALL_NUMBER(reboot),
+	KS_SYSCALL_NUMBER(io_uring_setup),
+	KS_SYSCALL_NUMBER(io_uring_register),
+	KS_SYSCALL_NUMBER(perf_event_open),
 };
 
 struct sys_exit_entry {

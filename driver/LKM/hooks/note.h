@@ -13,6 +13,8 @@
 /* A task has one of each kind at a time. */
 enum ks_note_kind {
 	KS_NOTE_BPF = 1,
+	KS_NOTE_IO_URING,
+	KS_NOTE_PERF,
 };
 
 #define KS_NOTE_BYTES	80

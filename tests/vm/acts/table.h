@@ -120,6 +120,17 @@ STEP(kexecfile)
 STEP(reboot)
 STEP(badreboot)
 
+/* uring.c */
+STEP(ring)
+STEP(badring)
+STEP(personality)
+STEP(register)
+STEP(request)
+
+/* perf.c */
+STEP(perf)
+STEP(badperf)
+
 /* exec.c */
 STEP(exec)
 STEP(execveat)

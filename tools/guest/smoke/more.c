@@ -184,6 +184,37 @@ static void act_machine(void)
 	say("act kexec {\"tgid\": %d, \"refused\": %d}", getpid(), err);
 }
 
+#define NR_IO_URING_SETUP	425
+#define NR_IO_URING_REGISTER	427
+#define REGISTER_PERSONALITY	9
+
+static void act_ring(void)
+{
+	unsigned int params[30] = {};
+	long made = syscall(NR_IO_URING_SETUP, 4, params), personality;
+
+	say("act ring {\"tgid\": %d, \"result\": %ld}", getpid(), made < 0 ? -errno : made);
+	personality = syscall(NR_IO_URING_REGISTER, made, REGISTER_PERSONALITY, NULL, 0);
+	say("act personality {\"ring\": %ld, \"result\": %ld}", made,
+	    personality < 0 ? -errno : personality);
+	if (made >= 0)
+		close(made);
+}
+
+/* The task's clock, of what the kernel does not do. */
+static void act_perf(void)
+{
+	unsigned int attr[16] = { 1, sizeof(attr), 1 };
+	long made;
+
+	/* exclude_kernel, in the byte where this architecture has it. */
+	((unsigned char *)attr)[40] = 1 << 5;
+	made = syscall(SYS_perf_event_open, attr, 0, -1, -1, 0);
+	say("act perf {\"tgid\": %d, \"result\": %ld}", getpid(), made < 0 ? -errno : made);
+	if (made >= 0)
+		close(made);
+}
+
 void acts_more(void)
 {
 	act_files();
@@ -195,4 +226,6 @@ void acts_more(void)
 	act_capset();
 	act_bpf();
 	act_machine();
+	act_ring();
+	act_perf();
 }

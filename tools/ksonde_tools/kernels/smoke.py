@@ -18,7 +18,7 @@ _LINE = re.compile(r"ksonde-smoke: (.*)$", re.MULTILINE)
 _ODD = b'/tmp/made\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
 _OTHER = b'/tmp/other\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
 _CONTEXT = "context"
-_REFUSED, _NO_EXEC, _EACCES, _ENOENT, _NOT_EMPTY = -111, -8, -13, -2, 39
+_REFUSED, _NO_EXEC, _EACCES, _ENOENT, _NOT_EMPTY, _ENOSYS = -111, -8, -13, -2, 39, -38
 
 
 @dataclass
@@ -111,7 +111,8 @@ class Checker:
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces,
-            self._signals, self._session, self._capset, self._bpf, self._machine, self._lost, self._state,
+            self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
+            self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -350,6 +351,21 @@ class Checker:
         facts = self.said.acts["kexec"]
         record = self._find("kexec", "kexec", tgid=facts["tgid"], kind=1)
         self._same(record, "kexec", entry=1, segments=1000, kexec_flags=0, result=-facts["refused"])
+
+    def _ring(self) -> None:
+        facts, other = self.said.acts["ring"], self.said.acts["personality"]
+        if facts["result"] == _ENOSYS:
+            return
+        record = self._find("io_uring", "setup", tgid=facts["tgid"], kind=1)
+        self._same(record, "setup", entries=4, setup_flags=0, sqpoll=0, result=facts["result"])
+        record = self._find("io_uring", "personality", tgid=facts["tgid"], kind=2)
+        self._same(record, "personality", ring=other["ring"], entries=None, result=other["result"])
+
+    def _perf(self) -> None:
+        facts = self.said.acts["perf"]
+        record = self._find("perf_event_open", "perf", tgid=facts["tgid"])
+        fields = {"type": 1, "config": 0, "exclude_kernel": 1, "exclude_user": 0, "pid": 0, "cpu": -1}
+        self._same(record, "perf", target_tgid=facts["tgid"], **fields, result=facts["result"])
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
