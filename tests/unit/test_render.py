@@ -434,7 +434,7 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (
             record(
                 "perf_event_open",
-                {"type": 1, "config": 0, "pid": -1, "cpu": 2, "open_flags": 8, "result": 3}
+                {"type": 1, "config": 0, "pid": -1, "on_cpu": 2, "open_flags": 8, "result": 3}
                 | {"exclude_user": 0, "exclude_kernel": 0, "exclude_hv": 1},
             ),
             "SOFTWARE 0x0 of all processes on CPU 2 (user, kernel, FD_CLOEXEC)",
@@ -442,14 +442,14 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (
             record(
                 "perf_event_open",
-                {"type": 5, "config": 16, "pid": 7, "cpu": -1, "target_tgid": 77, "result": -13},
+                {"type": 5, "config": 16, "pid": 7, "on_cpu": -1, "target_tgid": 77, "result": -13},
             ),
             "BREAKPOINT 0x10 of 77 failed: EACCES (Permission denied)",
         ),
         (
             record(
                 "perf_event_open",
-                {"type": None, "config": None, "pid": 5, "cpu": -1, "open_flags": 4, "result": -14},
+                {"type": None, "config": None, "pid": 5, "on_cpu": -1, "open_flags": 4, "result": -14},
             ),
             "an event of cgroup descriptor 5 (PID_CGROUP) failed: EFAULT (Bad address)",
         ),

@@ -27,7 +27,7 @@ def check(tap: Tap, facts: Facts, flags: int, excluded: int, **data: Any) -> Non
     tap.collect()
     sides = {"exclude_user": USER, "exclude_kernel": KERNEL, "exclude_hv": HYPERVISOR}
     known = {name: 1 if excluded & bit else 0 for name, bit in sides.items()}
-    usual = {"type": SOFTWARE, "config": TASK_CLOCK, "pid": 0, "cpu": -1, "group": -1, "open_flags": 0}
+    usual = {"type": SOFTWARE, "config": TASK_CLOCK, "pid": 0, "on_cpu": -1, "group": -1, "open_flags": 0}
     expected = {**usual, **known, "result": facts["result"], **data}
     tap.check(tap.one("perf_event_open", facts["tgid"]), context_of(facts), expected, flags=flags)
 
@@ -48,7 +48,7 @@ def test_of_another(tap: Tap, bits: int, victim: int) -> None:
 def test_of_a_processor(tap: Tap, bits: int) -> None:
     facts = act(f"perf={SOFTWARE}:{CPU_CLOCK}:0:-1:1:-1:0", bits=bits)["perf"]
     assert facts["result"] > 0
-    check(tap, facts, flags_of(bits), 0, config=CPU_CLOCK, pid=-1, cpu=1, **NO_TARGET)
+    check(tap, facts, flags_of(bits), 0, config=CPU_CLOCK, pid=-1, on_cpu=1, **NO_TARGET)
 
 
 def test_of_a_type_that_is_none(tap: Tap, bits: int) -> None:
@@ -76,7 +76,7 @@ def test_refused_early(tap: Tap, bits: int) -> None:
 def test_not_allowed(tap: Tap, bits: int) -> None:
     facts = act(NOBODY, f"perf={SOFTWARE}:{CPU_CLOCK}:0:-1:0:-1:0", bits=bits)["perf"]
     assert facts["result"] == -EACCES
-    check(tap, facts, flags_of(bits) | REREAD, 0, config=CPU_CLOCK, pid=-1, cpu=0, **NO_TARGET)
+    check(tap, facts, flags_of(bits) | REREAD, 0, config=CPU_CLOCK, pid=-1, on_cpu=0, **NO_TARGET)
 
 
 def test_nothing_there(tap: Tap, bits: int) -> None:
@@ -90,4 +90,4 @@ def test_of_a_cgroup(tap: Tap, bits: int) -> None:
     """Its descriptor is in the place of the process; this one leads nowhere."""
     facts = act(f"perf={SOFTWARE}:{TASK_CLOCK}:0:77:1:-1:4", bits=bits)["perf"]
     assert facts["result"] == -EBADF
-    check(tap, facts, flags_of(bits), 0, pid=77, cpu=1, open_flags=4, **NO_TARGET)
+    check(tap, facts, flags_of(bits), 0, pid=77, on_cpu=1, open_flags=4, **NO_TARGET)

@@ -519,7 +519,7 @@ class Renderer:
 
     def _perf_event_open(self, record: Record) -> str:
         kind, config, result = get(record, "type"), get(record, "config"), get(record, "result")
-        pid, cpu, target = get(record, "pid"), get(record, "cpu"), get(record, "target_tgid")
+        pid, cpu, target = get(record, "pid"), get(record, "on_cpu"), get(record, "target_tgid")
         marks = values.flag_names("perf_flags", get(record, "open_flags"))
         if "PID_CGROUP" in marks:
             whose = f"of cgroup descriptor {pid}"

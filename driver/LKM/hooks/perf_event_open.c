@@ -125,7 +125,7 @@ static void leave(struct ks_hook *hook, const struct ks_syscall *call, const voi
 	}
 	e = ks_record_event(record, perf_event_open);
 	e->pid = call->arg[1];
-	e->cpu = call->arg[2];
+	e->on_cpu = call->arg[2];
 	e->group = call->arg[3];
 	e->open_flags = call->arg[4];
 	e->result = call->ret;

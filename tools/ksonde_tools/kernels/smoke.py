@@ -364,7 +364,7 @@ class Checker:
     def _perf(self) -> None:
         facts = self.said.acts["perf"]
         record = self._find("perf_event_open", "perf", tgid=facts["tgid"])
-        fields = {"type": 1, "config": 0, "exclude_kernel": 1, "exclude_user": 0, "pid": 0, "cpu": -1}
+        fields = {"type": 1, "config": 0, "exclude_kernel": 1, "exclude_user": 0, "pid": 0, "on_cpu": -1}
         self._same(record, "perf", target_tgid=facts["tgid"], **fields, result=facts["result"])
 
     def _lost(self) -> None:
