@@ -455,6 +455,31 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (
             record(
+                "call_usermodehelper",
+                {"path": "/sbin/modprobe", "argv": ("/sbin/modprobe", "-q", "--", "net-pf-9"), "argc": 4}
+                | {"caller_address": 0xFFFFFFFF81000001, "caller": "__request_module", "caller_module": None},
+            ),
+            "/sbin/modprobe -q -- net-pf-9 (for __request_module)",
+        ),
+        (
+            record(
+                "call_usermodehelper",
+                {
+                    "path": "/tmp/x",
+                    "argv": ("a b",),
+                    "caller": "f",
+                    "caller_module": "m",
+                    "caller_address": 1,
+                },
+            ),
+            "'a b' (/tmp/x, for f of m)",
+        ),
+        (
+            record("call_usermodehelper", {"path": "/x", "caller_address": 0x1234, "caller": None}),
+            "/x (for unknown code at 0x1234)",
+        ),
+        (
+            record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
             ),

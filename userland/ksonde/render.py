@@ -55,6 +55,7 @@ _CODES = {
     "kexec": "1;33",
     "reboot": "1;33",
     "io_uring": "35",
+    "call_usermodehelper": "32",
     "perf_event_open": "35",
     "lost": "1;97;41",
     "dim": "2",
@@ -157,6 +158,7 @@ class Renderer:
             "reboot": self._reboot,
             "io_uring": self._io_uring,
             "perf_event_open": self._perf_event_open,
+            "call_usermodehelper": self._call_usermodehelper,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -539,6 +541,18 @@ class Renderer:
                 self._failed(result) if result is not None and result < 0 else "",
             ]
         )
+
+    def _call_usermodehelper(self, record: Record) -> str:
+        path, argv = get(record, "path"), get(record, "argv") or ()
+        caller, module = get(record, "caller"), get(record, "caller_module")
+        command = text.quote_all(argv) if argv else text.quote(path or "?")
+        notes = [self.paint("dim", text.quote(path))] if argv and path is not None and path != argv[0] else []
+        if caller is not None:
+            by = f"for {text.printable(caller)}"
+            notes.append(self.paint("dim", f"{by} of {text.printable(module)}" if module is not None else by))
+        elif get(record, "caller_address"):
+            notes.append(self.paint("alert", f"for unknown code at {record.caller_address:#x}"))
+        return join([self.paint("strong", text.shorten(command, self._width)), self._notes(notes)])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

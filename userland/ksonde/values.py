@@ -101,6 +101,7 @@ _BITS: dict[str, dict[int, str]] = {
         1 << 18: "CQE_MIXED",
         1 << 19: "SQE_MIXED",
     },
+    "umh_wait": {1: "EXEC", 2: "PROC", 4: "KILLABLE", 8: "FREEZABLE"},
     "perf_flags": {1: "FD_NO_GROUP", 2: "FD_OUTPUT", 4: "PID_CGROUP", 8: "FD_CLOEXEC"},
     "rename_flags": {1: "NOREPLACE", 2: "EXCHANGE", 4: "WHITEOUT"},
     "mount_flags": {

@@ -19,6 +19,7 @@ static void notrace ftrace_enter(unsigned long ip, unsigned long parent_ip,
 	u64 token = ks_hook_enter(hook);
 	struct ks_call call;
 
+	call.caller = parent_ip;
 	if (likely(ks_ftrace_call(&call, regs)))
 		ft->attachment.point->entry(hook, &call);
 	ks_hook_leave(hook, token);

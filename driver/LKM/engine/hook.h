@@ -20,6 +20,7 @@ struct ks_attachment;
 /* What a function was called with. */
 struct ks_call {
 	unsigned long arg[6];
+	unsigned long caller;	/* where it will return to */
 };
 
 /* A system call. */

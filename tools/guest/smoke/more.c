@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -215,6 +216,16 @@ static void act_perf(void)
 		close(made);
 }
 
+/* A socket of a family without a module: the kernel asks for it. */
+static void act_helper(void)
+{
+	int s = socket(9, SOCK_STREAM, 0);
+
+	say("act helper {\"tgid\": %d}", getpid());
+	if (s >= 0)
+		close(s);
+}
+
 void acts_more(void)
 {
 	act_files();
@@ -228,4 +239,5 @@ void acts_more(void)
 	act_machine();
 	act_ring();
 	act_perf();
+	act_helper();
 }

@@ -94,6 +94,8 @@ class Checker:
         self.checked: dict[str, int] = {}
         self.tests: dict[str, list[str]] = {}
         self.records: list[ksonde.Record] = []
+        #: Events of what this kernel cannot do.
+        self.lacking: set[str] = set()
         self._found: list[str] = []
         try:
             schema = ksonde.Schema.parse(said.blobs["schema"][0])
@@ -112,7 +114,7 @@ class Checker:
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces,
             self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
-            self._lost, self._state,
+            self._helper, self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -355,6 +357,7 @@ class Checker:
     def _ring(self) -> None:
         facts, other = self.said.acts["ring"], self.said.acts["personality"]
         if facts["result"] == _ENOSYS:
+            self.lacking.add("io_uring")
             return
         record = self._find("io_uring", "setup", tgid=facts["tgid"], kind=1)
         self._same(record, "setup", entries=4, setup_flags=0, sqpoll=0, result=facts["result"])
@@ -364,8 +367,19 @@ class Checker:
     def _perf(self) -> None:
         facts = self.said.acts["perf"]
         record = self._find("perf_event_open", "perf", tgid=facts["tgid"])
-        fields = {"type": 1, "config": 0, "exclude_kernel": 1, "exclude_user": 0, "pid": 0, "on_cpu": -1}
+        fields = {"type": 1, "config": 1, "exclude_kernel": 1, "exclude_user": 0, "pid": 0, "on_cpu": -1}
         self._same(record, "perf", target_tgid=facts["tgid"], **fields, result=facts["result"])
+
+    def _helper(self) -> None:
+        me, asked = self.said.acts["helper"]["tgid"], "net-pf-9"
+        event = "call_usermodehelper"
+        found = [one for one in self.records if one.event == event and asked in (one.argv or ())]
+        if len(found) != 1:
+            self._fail(event, f"helper: {len(found)} records, not 1")
+            return
+        self._same(found[0], "helper", tgid=me, argc=4, wait=6, argv=(found[0].path, "-q", "--", asked))
+        if not found[0].caller or found[0].caller_module:
+            self._fail(event, f"helper: the caller is {found[0].caller} of {found[0].caller_module}")
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
