@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from fakes import tree
+from ksonde.symbols import Symbols
 from ksonde_tools.kernel import Kernel
 from ksonde_tools.kernels import foreseen
 from ksonde_tools.kernels.rows import Row
@@ -30,13 +31,18 @@ def _target(tmp_path: Path) -> Kernel:
     return Kernel("6.1.0", image, tmp_path, build)
 
 
-def test_what_was_foreseen(target: Kernel, tmp_path: Path) -> None:
+def test_what_was_foreseen(target: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     driver = compiled(tmp_path, SOURCE, "-DFORMAT=1", "-mcmodel=kernel")
     assert foreseen.compare(ROW, target, driver, HOOKS) == {"source": "System.map", "wrong": []}
     other = [{**HOOKS[0], "state": "degraded", "mechanism": "ftrace", "target": "security_x"}, HOOKS[1]]
     assert foreseen.compare(ROW, target, driver, other)["wrong"] == [
         "connect: armed kretprobe __sys_connect_file was foreseen, it is degraded ftrace security_x"
     ]
+    blind = Symbols("the types in the image", frozenset(NAMES) - {"__sys_connect_file"})
+    monkeypatch.setattr(foreseen, "_symbols", lambda _target: blind)
+    assert foreseen.compare(ROW, target, driver, HOOKS)["wrong"] == []
+    assert len(foreseen.compare(ROW, target, driver, other)["wrong"]) == 1
+    monkeypatch.undo()
     assert foreseen.compare(ROW, target, driver, []) == {"source": "", "wrong": []}
     (target.build / "System.map").unlink()
     assert foreseen.compare(ROW, target, driver, other) == {"source": "", "wrong": []}

@@ -73,7 +73,7 @@ def test_a_degraded_cell_says_what_hindered() -> None:
     assert "| ◐ kprobe; no ftrace commit_creds: this kernel was built without it (-95) |" in report.render()
 
 
-@pytest.mark.parametrize(("verdict", "mark"), [("failed", "✘"), ("armed", "○")])
+@pytest.mark.parametrize(("verdict", "mark"), [("failed", "✘"), ("armed", "○"), ("lacking", "◌")])
 def test_other_cells(verdict: str, mark: str) -> None:
     run.keep(_result(events={"exit": _event(verdict)}))
     assert f"| amd64-1 | {mark} kprobe |" in report.render()

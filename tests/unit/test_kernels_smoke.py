@@ -167,6 +167,23 @@ def test_verdicts() -> None:
     assert _verdicts(_hook(0, "execve", 59))["execve"]["verdict"] == "armed"
 
 
+def test_a_hook_whose_point_the_kernel_has_not() -> None:
+    """The event has less, and says why; without any hook that is what the kernel lacks, or a failure."""
+    gone = _hook(1, "more", 42, state=3, detail="ftrace x: this kernel has no such point (-2)\n")
+    found = _verdicts(_hook(0, "connect", 42), gone)["connect"]
+    assert found["verdict"] == "degraded"
+    assert found["why"] == ["more: ftrace x: this kernel has no such point (-2)"]
+    checker = _checker(_log(gone), "_connects")
+    assert run._events(checker)["connect"]["verdict"] == "failed"
+    checker.lacking.add("connect")
+    assert run._events(checker)["connect"]["verdict"] == "lacking"
+
+
+def test_a_kernel_without_io_uring() -> None:
+    checker = _checker(_log(acts={**ACTS, "ring": {"result": -38}, "personality": {}}), "_ring")
+    assert (checker.lacking, checker.wrong) == ({"io_uring"}, {})
+
+
 def test_the_last_word_on_a_hook_counts() -> None:
     found = _verdicts(_hook(0, "connect", 42), _hook(0, "connect", 42, state=3))
     assert found["connect"]["verdict"] == "failed"

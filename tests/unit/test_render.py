@@ -484,6 +484,107 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
         (
             record(
+                "bpf",
+                {"command": 5, "program_type": 2, "attach_type": 0, "instructions": 2, "name": "a\n"}
+                | {"map_type": None, "result": 4},
+            ),
+            "PROG_LOAD $'a\\n' (KPROBE, 2 instructions)",
+        ),
+        (
+            record("bpf", {"command": 0, "map_type": 27, "name": "m", "result": -1}),
+            "MAP_CREATE m (RINGBUF) failed: EPERM (Operation not permitted)",
+        ),
+        (record("bpf", {"command": 8, "attach_type": 0}), "PROG_ATTACH (attach CGROUP_INET_INGRESS)"),
+        (
+            record(
+                "kexec",
+                {"kind": 2, "kexec_flags": 2, "kernel": "/boot/v", "initrd": "/boot/i"}
+                | {"entry": None, "segments": None, "command_line": "quiet x", "result": 0},
+            ),
+            "loads a kernel /boot/v (ON_CRASH, initrd /boot/i, command line 'quiet x')",
+        ),
+        (
+            record("kexec", {"kind": 1, "kexec_flags": 0x3E0001, "segments": 3, "result": -1}),
+            "loads a kernel (ON_CRASH, 0x3e0000, 3 segments) failed: EPERM (Operation not permitted)",
+        ),
+        (record("kexec", {"kind": 1, "segments": 0, "result": 0}), "unloads a kernel"),
+        (
+            record("reboot", {"stage": 1, "command": 0xA1B2C3D4, "argument": "a b"}),
+            "RESTART2 ('a b') asked for",
+        ),
+        (
+            record("reboot", {"stage": 2, "command": 0x01234567, "result": -1}),
+            "RESTART failed: EPERM (Operation not permitted)",
+        ),
+        (record("reboot", {"stage": 2, "command": 0, "result": 0}), "CAD_OFF done"),
+        (
+            record("io_uring", {"kind": 1, "entries": 8, "setup_flags": 3, "sqpoll": 1, "result": 4}),
+            "a ring of 8 entries (IOPOLL, SQPOLL)",
+        ),
+        (
+            record("io_uring", {"kind": 2, "ring": 4, "result": 1}),
+            "registers its credentials with ring 4 (personality 1)",
+        ),
+        (
+            record("io_uring", {"kind": 2, "ring": 4, "result": -9}),
+            "registers its credentials with ring 4 failed: EBADF (Bad file descriptor)",
+        ),
+        (
+            record(
+                "io_uring",
+                {"kind": 3, "new_uid": 1000, "new_euid": 0, "new_cap_effective": 1 << 13, "result": None},
+            ),
+            "a request with other credentials (uid 1000, euid root, capabilities net_raw)",
+        ),
+        (
+            record(
+                "perf_event_open",
+                {"type": 1, "config": 0, "pid": -1, "on_cpu": 2, "open_flags": 8, "result": 3}
+                | {"exclude_user": 0, "exclude_kernel": 0, "exclude_hv": 1},
+            ),
+            "SOFTWARE 0x0 of all processes on CPU 2 (user, kernel, FD_CLOEXEC)",
+        ),
+        (
+            record(
+                "perf_event_open",
+                {"type": 5, "config": 16, "pid": 7, "on_cpu": -1, "target_tgid": 77, "result": -13},
+            ),
+            "BREAKPOINT 0x10 of 77 failed: EACCES (Permission denied)",
+        ),
+        (
+            record(
+                "perf_event_open",
+                {"type": None, "config": None, "pid": 5, "on_cpu": -1, "open_flags": 4, "result": -14},
+            ),
+            "an event of cgroup descriptor 5 (PID_CGROUP) failed: EFAULT (Bad address)",
+        ),
+        (
+            record(
+                "call_usermodehelper",
+                {"path": "/sbin/modprobe", "argv": ("/sbin/modprobe", "-q", "--", "net-pf-9"), "argc": 4}
+                | {"caller_address": 0xFFFFFFFF81000001, "caller": "__request_module", "caller_module": None},
+            ),
+            "/sbin/modprobe -q -- net-pf-9 (for __request_module)",
+        ),
+        (
+            record(
+                "call_usermodehelper",
+                {
+                    "path": "/tmp/x",
+                    "argv": ("a b",),
+                    "caller": "f",
+                    "caller_module": "m",
+                    "caller_address": 1,
+                },
+            ),
+            "'a b' (/tmp/x, for f of m)",
+        ),
+        (
+            record("call_usermodehelper", {"path": "/x", "caller_address": 0x1234, "caller": None}),
+            "/x (for unknown code at 0x1234)",
+        ),
+        (
+            record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
             ),

@@ -21,6 +21,7 @@ TESTS = Path(os.environ.get("KSONDE_TESTS", "/run/ksonde/tests"))
 ACT = {64: TESTS / "act64", 32: TESTS / "act32"}
 HELLO = TESTS / "ksonde_hello.ko"
 CRED = TESTS / "ksonde_cred.ko"
+HELPER = TESTS / "ksonde_helper.ko"
 HOSTILE = TESTS / "hostile"
 DRIVER = Path(os.environ.get("KSONDE_KO", ""))
 

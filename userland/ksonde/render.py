@@ -57,6 +57,12 @@ _CODES = {
     "file_created_closed": "34",
     "file_write": "34",
     "file_read": "2",
+    "bpf": "35",
+    "kexec": "1;33",
+    "reboot": "1;33",
+    "io_uring": "35",
+    "call_usermodehelper": "32",
+    "perf_event_open": "35",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -159,6 +165,12 @@ class Renderer:
             "file_created_closed": self._closed,
             "file_write": self._closed,
             "file_read": self._closed,
+            "bpf": self._bpf,
+            "kexec": self._kexec,
+            "reboot": self._reboot,
+            "io_uring": self._io_uring,
+            "perf_event_open": self._perf_event_open,
+            "call_usermodehelper": self._call_usermodehelper,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -483,6 +495,110 @@ class Renderer:
                 self._notes([self.paint("dim", f"from {server}"), self._namespace(record)]),
             ]
         )
+
+    def _bpf(self, record: Record) -> str:
+        command, name, result = get(record, "command"), get(record, "name"), get(record, "result")
+        kinds = ("bpf_program_type", get(record, "program_type")), ("bpf_map_type", get(record, "map_type"))
+        notes = [values.enum_name(form, kind) for form, kind in kinds if kind is not None]
+        attach = get(record, "attach_type")
+        # Zero is the first of them, and what a program says that expects none.
+        if attach or (attach is not None and command != 5):
+            notes.append(f"attach {values.enum_name('bpf_attach_type', attach)}")
+        count = get(record, "instructions")
+        notes.append(text.plural(count, "instruction") if count is not None else "")
+        return join(
+            [
+                self.paint("alert", values.enum_name("bpf_command", command)),
+                self._strong(name) if name else "",
+                self._notes([self.paint("dim", note) for note in notes]),
+                self._failed(result) if result is not None and result < 0 else "",
+            ]
+        )
+
+    def _kexec(self, record: Record) -> str:
+        kind, result, segments = get(record, "kind"), get(record, "result"), get(record, "segments")
+        kernel, initrd, line = (get(record, name) for name in ("kernel", "initrd", "command_line"))
+        form = "kexec_file_flags" if kind == 2 else "kexec_flags"
+        notes = values.flag_names(form, get(record, "kexec_flags"))
+        notes += [f"initrd {text.quote(initrd)}"] if initrd is not None else []
+        notes += [f"command line {text.quote(line)}"] if line is not None else []
+        notes += [text.plural(segments, "segment")] if segments else []
+        unloads = segments == 0 or "UNLOAD" in notes
+        return join(
+            [
+                self.paint("alert", "unloads a kernel" if unloads else "loads a kernel"),
+                self._strong(kernel) if kernel is not None else "",
+                self._notes([self.paint("dim", note) for note in notes]),
+                self._failed(result) if result else "",
+            ]
+        )
+
+    def _reboot(self, record: Record) -> str:
+        command, argument = get(record, "command"), get(record, "argument")
+        result, asked = get(record, "result"), get(record, "stage") == 1
+        notes = [text.quote(argument)] if argument is not None else []
+        return join(
+            [
+                self.paint("alert", values.enum_name("reboot_command", command)),
+                self._notes([self.paint("dim", note) for note in notes]),
+                "asked for" if asked else self._failed(result) if result else "done",
+            ]
+        )
+
+    def _io_uring(self, record: Record) -> str:
+        kind, result = get(record, "kind"), get(record, "result")
+        entries, ring, notes = get(record, "entries"), get(record, "ring"), [""]
+        if kind == 3:
+            uid, euid = get(record, "new_uid"), get(record, "new_euid")
+            caps = get(record, "new_cap_effective")
+            notes = [f"uid {self.names.user(uid)}", f"euid {self.names.user(euid)}" if uid != euid else ""]
+            notes += [f"capabilities {values.capabilities(caps)}" if caps is not None else ""]
+            what = self.paint("alert", "a request with other credentials")
+        elif kind == 2:
+            what = self.paint("alert", f"registers its credentials with ring {ring}")
+            notes = [f"personality {result}" if result is not None and result > 0 else ""]
+        else:
+            what = (
+                f"a ring of {text.plural(entries, 'entry', 'entries')}" if entries is not None else "a ring"
+            )
+            notes = values.flag_names("io_uring_flags", get(record, "setup_flags"))
+        failed = self._failed(result) if result is not None and result < 0 else ""
+        return join([what, self._notes([self.paint("dim", note) for note in notes]), failed])
+
+    def _perf_event_open(self, record: Record) -> str:
+        kind, config, result = get(record, "type"), get(record, "config"), get(record, "result")
+        pid, cpu, target = get(record, "pid"), get(record, "on_cpu"), get(record, "target_tgid")
+        marks = values.flag_names("perf_flags", get(record, "open_flags"))
+        if "PID_CGROUP" in marks:
+            whose = f"of cgroup descriptor {pid}"
+        elif pid == -1:
+            whose = "of all processes"
+        else:
+            whose = f"of {target}" if target is not None else f"of no process {pid}"
+        sides = (("exclude_user", "user"), ("exclude_kernel", "kernel"), ("exclude_hv", "hypervisor"))
+        seen = [self.paint("dim", side) for name, side in sides if get(record, name) == 0]
+        event = f"{values.enum_name('perf_type', kind)} {config or 0:#x}" if kind is not None else "an event"
+        return join(
+            [
+                self.paint("alert", event),
+                whose,
+                f"on CPU {cpu}" if cpu is not None and cpu >= 0 else "",
+                self._notes([*seen, *(self.paint("dim", mark) for mark in marks)]),
+                self._failed(result) if result is not None and result < 0 else "",
+            ]
+        )
+
+    def _call_usermodehelper(self, record: Record) -> str:
+        path, argv = get(record, "path"), get(record, "argv") or ()
+        caller, module = get(record, "caller"), get(record, "caller_module")
+        command = text.quote_all(argv) if argv else text.quote(path or "?")
+        notes = [self.paint("dim", text.quote(path))] if argv and path is not None and path != argv[0] else []
+        if caller is not None:
+            by = f"for {text.printable(caller)}"
+            notes.append(self.paint("dim", f"{by} of {text.printable(module)}" if module is not None else by))
+        elif get(record, "caller_address"):
+            notes.append(self.paint("alert", f"for unknown code at {record.caller_address:#x}"))
+        return join([self.paint("strong", text.shorten(command, self._width)), self._notes(notes)])
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

@@ -166,7 +166,9 @@ class Schema:
         except KeyError:
             from difflib import get_close_matches
 
-            nearest = get_close_matches(name, self.events, 1, 0.5)
+            # "exec" is the beginning of execve, though kexec is as near.
+            begun = [event for event in self.events if name and event.startswith(name)]
+            nearest = get_close_matches(name, begun or self.events, 1, 0.5)
             raise UnknownEvent(name, nearest[0] if nearest else None, self.events) from None
 
     def parse_record(self, raw: bytes) -> Any:

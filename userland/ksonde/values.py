@@ -24,6 +24,34 @@ CAPABILITIES = (
     "perfmon bpf checkpoint_restore"
 ).split()
 
+# By their numbers in <linux/bpf.h>, from 0 on.
+_BPF_PROGRAMS = (
+    "UNSPEC SOCKET_FILTER KPROBE SCHED_CLS SCHED_ACT TRACEPOINT XDP PERF_EVENT CGROUP_SKB CGROUP_SOCK "
+    "LWT_IN LWT_OUT LWT_XMIT SOCK_OPS SK_SKB CGROUP_DEVICE SK_MSG RAW_TRACEPOINT CGROUP_SOCK_ADDR "
+    "LWT_SEG6LOCAL LIRC_MODE2 SK_REUSEPORT FLOW_DISSECTOR CGROUP_SYSCTL RAW_TRACEPOINT_WRITABLE "
+    "CGROUP_SOCKOPT TRACING STRUCT_OPS EXT LSM SK_LOOKUP SYSCALL NETFILTER "
+).split()
+_BPF_MAPS = (
+    "UNSPEC HASH ARRAY PROG_ARRAY PERF_EVENT_ARRAY PERCPU_HASH PERCPU_ARRAY STACK_TRACE CGROUP_ARRAY "
+    "LRU_HASH LRU_PERCPU_HASH LPM_TRIE ARRAY_OF_MAPS HASH_OF_MAPS DEVMAP SOCKMAP CPUMAP XSKMAP SOCKHASH "
+    "CGROUP_STORAGE REUSEPORT_SOCKARRAY PERCPU_CGROUP_STORAGE QUEUE STACK SK_STORAGE DEVMAP_HASH "
+    "STRUCT_OPS RINGBUF INODE_STORAGE TASK_STORAGE BLOOM_FILTER USER_RINGBUF CGRP_STORAGE ARENA "
+).split()
+_BPF_ATTACH = (
+    "CGROUP_INET_INGRESS CGROUP_INET_EGRESS CGROUP_INET_SOCK_CREATE CGROUP_SOCK_OPS "
+    "SK_SKB_STREAM_PARSER SK_SKB_STREAM_VERDICT CGROUP_DEVICE SK_MSG_VERDICT CGROUP_INET4_BIND "
+    "CGROUP_INET6_BIND CGROUP_INET4_CONNECT CGROUP_INET6_CONNECT CGROUP_INET4_POST_BIND "
+    "CGROUP_INET6_POST_BIND CGROUP_UDP4_SENDMSG CGROUP_UDP6_SENDMSG LIRC_MODE2 FLOW_DISSECTOR "
+    "CGROUP_SYSCTL CGROUP_UDP4_RECVMSG CGROUP_UDP6_RECVMSG CGROUP_GETSOCKOPT CGROUP_SETSOCKOPT "
+    "TRACE_RAW_TP TRACE_FENTRY TRACE_FEXIT MODIFY_RETURN LSM_MAC TRACE_ITER CGROUP_INET4_GETPEERNAME "
+    "CGROUP_INET6_GETPEERNAME CGROUP_INET4_GETSOCKNAME CGROUP_INET6_GETSOCKNAME XDP_DEVMAP "
+    "CGROUP_INET_SOCK_RELEASE XDP_CPUMAP SK_LOOKUP XDP SK_SKB_VERDICT SK_REUSEPORT_SELECT "
+    "SK_REUSEPORT_SELECT_OR_MIGRATE PERF_EVENT TRACE_KPROBE_MULTI LSM_CGROUP STRUCT_OPS NETFILTER "
+    "TCX_INGRESS TCX_EGRESS TRACE_UPROBE_MULTI CGROUP_UNIX_CONNECT CGROUP_UNIX_SENDMSG "
+    "CGROUP_UNIX_RECVMSG CGROUP_UNIX_GETPEERNAME CGROUP_UNIX_GETSOCKNAME NETKIT_PRIMARY NETKIT_PEER "
+    "TRACE_KPROBE_SESSION TRACE_UPROBE_SESSION TRACE_FSESSION "
+).split()
+
 _BITS: dict[str, dict[int, str]] = {
     "dns_flags": {0x8000: "QR", 0x400: "AA", 0x200: "TC", 0x100: "RD", 0x80: "RA", 0x20: "AD", 0x10: "CD"},
     # As this machine's architecture numbers them; __O_SYNC and __O_TMPFILE hold another one.
@@ -49,6 +77,33 @@ _BITS: dict[str, dict[int, str]] = {
     "exe_flags": {1: "tmpfs", 2: "memfd", 4: "overlay-upper", 8: "deleted", 16: "overlay"},
     "elevation": {1: "set-user-ID", 2: "set-group-ID", 4: "file-capabilities"},
     "protection": {1: "READ", 2: "WRITE", 4: "EXEC", 8: "SEM", 16: "BTI", 32: "MTE"},
+    # The upper half is the architecture's number in ELF.
+    "kexec_flags": {1: "ON_CRASH", 2: "PRESERVE_CONTEXT", 4: "UPDATE_ELFCOREHDR", 8: "CRASH_HOTPLUG_SUPPORT"},
+    "kexec_file_flags": {1: "UNLOAD", 2: "ON_CRASH", 4: "NO_INITRAMFS", 8: "DEBUG", 16: "NO_CMA"},
+    "io_uring_flags": {
+        1: "IOPOLL",
+        2: "SQPOLL",
+        4: "SQ_AFF",
+        8: "CQSIZE",
+        16: "CLAMP",
+        32: "ATTACH_WQ",
+        64: "R_DISABLED",
+        128: "SUBMIT_ALL",
+        256: "COOP_TASKRUN",
+        512: "TASKRUN_FLAG",
+        1024: "SQE128",
+        2048: "CQE32",
+        4096: "SINGLE_ISSUER",
+        8192: "DEFER_TASKRUN",
+        16384: "NO_MMAP",
+        32768: "REGISTERED_FD_ONLY",
+        65536: "NO_SQARRAY",
+        1 << 17: "HYBRID_IOPOLL",
+        1 << 18: "CQE_MIXED",
+        1 << 19: "SQE_MIXED",
+    },
+    "umh_wait": {1: "EXEC", 2: "PROC", 4: "KILLABLE", 8: "FREEZABLE"},
+    "perf_flags": {1: "FD_NO_GROUP", 2: "FD_OUTPUT", 4: "PID_CGROUP", 8: "FD_CLOEXEC"},
     "rename_flags": {1: "NOREPLACE", 2: "EXCHANGE", 4: "WHITEOUT"},
     "mount_flags": {
         1: "RDONLY",
@@ -208,6 +263,31 @@ _ENUMS: dict[str, dict[int, str]] = {
         4: "a name that points forward or in a circle",
         5: "a name of more than 255 bytes",
         6: "data that its type does not have",
+    },
+    "bpf_command": {0: "MAP_CREATE", 5: "PROG_LOAD", 8: "PROG_ATTACH", 28: "LINK_CREATE"},
+    "bpf_program_type": dict(enumerate(_BPF_PROGRAMS)),
+    "bpf_map_type": dict(enumerate(_BPF_MAPS)),
+    "bpf_attach_type": dict(enumerate(_BPF_ATTACH)),
+    "kexec_kind": {1: "kexec_load", 2: "kexec_file_load"},
+    "reboot_stage": {1: "asked", 2: "returned"},
+    "reboot_command": {
+        0x00000000: "CAD_OFF",
+        0x01234567: "RESTART",
+        0x4321FEDC: "POWER_OFF",
+        0x45584543: "KEXEC",
+        0x89ABCDEF: "CAD_ON",
+        0xA1B2C3D4: "RESTART2",
+        0xCDEF0123: "HALT",
+        0xD000FCE2: "SW_SUSPEND",
+    },
+    "io_uring_kind": {1: "setup", 2: "personality", 3: "override"},
+    "perf_type": {
+        0: "HARDWARE",
+        1: "SOFTWARE",
+        2: "TRACEPOINT",
+        3: "HW_CACHE",
+        4: "RAW",
+        5: "BREAKPOINT",
     },
     "connect_stage": {1: "call", 2: "outcome"},
     "module_stage": {1: "loading", 2: "failed"},

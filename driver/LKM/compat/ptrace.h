@@ -25,6 +25,20 @@ static __always_inline unsigned long ks_regs_argument(const struct pt_regs *regs
 #define ks_regs_argument(from, n)	regs_get_kernel_argument(from, n)
 #endif
 
+/* Where the function that is entered will return to. */
+static __always_inline unsigned long ks_regs_caller(const struct pt_regs *regs)
+{
+#if defined(CONFIG_X86_64)
+	return *(const unsigned long *)regs->sp;
+#elif defined(CONFIG_ARM64)
+	return regs->regs[30];
+#elif defined(CONFIG_RISCV)
+	return regs->ra;
+#else
+	return 0;
+#endif
+}
+
 /* By value, so that nothing of it is set twice. */
 static __always_inline struct ks_call ks_ptrace_call(struct pt_regs *regs)
 {
@@ -32,7 +46,7 @@ static __always_inline struct ks_call ks_ptrace_call(struct pt_regs *regs)
 		ks_regs_argument(regs, 0), ks_regs_argument(regs, 1),
 		ks_regs_argument(regs, 2), ks_regs_argument(regs, 3),
 		ks_regs_argument(regs, 4), ks_regs_argument(regs, 5),
-	} };
+	}, ks_regs_caller(regs) };
 }
 
 #endif /* KS_COMPAT_PTRACE_H */

@@ -8,6 +8,9 @@
  * v5.1, b35f549df1d7 ("syscalls: Remove start and number from
  * syscall_get_arguments() args").
  * v5.1, 3eb39f47934f ("signal: add pidfd_send_signal() syscall").
+ * v5.1, 2b188cc1bb85 ("Add io_uring IO interface").
+ * v5.0, 4e21565b7fd4 ("asm-generic: add kexec_file_load system call to
+ * unistd.h"): before, only x86 has it, and its 32-bit ABI never got it.
  */
 #ifndef KS_COMPAT_SYSCALL_H
 #define KS_COMPAT_SYSCALL_H
@@ -65,6 +68,20 @@ struct ks_syscall_number {
 #ifndef __NR_open_tree
 #define __NR_open_tree			(-1)
 #define __NR_ia32_open_tree		(-1)
+#endif
+
+#ifndef __NR_io_uring_setup
+#define __NR_io_uring_setup		(-1)
+#define __NR_ia32_io_uring_setup	(-1)
+#define __NR_io_uring_register		(-1)
+#define __NR_ia32_io_uring_register	(-1)
+#endif
+
+#ifndef __NR_kexec_file_load
+#define __NR_kexec_file_load		(-1)
+#endif
+#ifndef __NR_ia32_kexec_file_load
+#define __NR_ia32_kexec_file_load	(-1)
 #endif
 
 /*

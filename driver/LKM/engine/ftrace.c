@@ -47,6 +47,7 @@ static void notrace ftrace_enter(unsigned long ip, unsigned long parent_ip,
 	const struct ks_ftrace *ft;
 	struct ks_call call;
 
+	call.caller = parent_ip;
 	if (unlikely(!ks_ftrace_call(&call, regs)))
 		return;
 	/* Who is taken away is freed when this has ended. */
@@ -56,10 +57,12 @@ static void notrace ftrace_enter(unsigned long ip, unsigned long parent_ip,
 	preempt_enable_notrace();
 }
 
-static noinline void notrace ftrace_tell_one(const struct ks_ftrace *ft, ks_ftrace_regs *regs)
+static noinline void notrace ftrace_tell_one(const struct ks_ftrace *ft, ks_ftrace_regs *regs,
+					     unsigned long parent_ip)
 {
 	struct ks_call call;
 
+	call.caller = parent_ip;
 	if (likely(ks_ftrace_call(&call, regs)))
 		ftrace_tell(ft, &call);
 }
@@ -79,7 +82,7 @@ static void notrace ftrace_enter_if(unsigned long ip, unsigned long parent_ip,
 	for (ft = READ_ONCE(site->first); ft; ft = READ_ONCE(ft->next)) {
 		if (unlikely(READ_ONCE(*ft->wanted) &&
 			     READ_ONCE(*(const u32 *)(object + ft->offset)) & ft->bits))
-			ftrace_tell_one(ft, regs);
+			ftrace_tell_one(ft, regs, parent_ip);
 	}
 	preempt_enable_notrace();
 }

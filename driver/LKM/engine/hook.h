@@ -22,6 +22,7 @@ struct ks_attachment;
 /* What a function was called with. */
 struct ks_call {
 	unsigned long arg[6];
+	unsigned long caller;	/* where it will return to */
 };
 
 /* A system call. */
@@ -142,7 +143,7 @@ struct ks_hook {
 };
 
 /* The most that hooks/table.h may name. */
-#define KS_HOOKS_MAX	64
+#define KS_HOOKS_MAX	96
 
 #define KS_HOOK(name) extern struct ks_hook ks_hook_##name;
 #include "../hooks/table.h"

@@ -35,6 +35,13 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(open_tree),
 	KS_SYSCALL_NUMBER_NATIVE(accept),
 	KS_SYSCALL_NUMBER(accept4),
+	KS_SYSCALL_NUMBER(bpf),
+	KS_SYSCALL_NUMBER(kexec_load),
+	KS_SYSCALL_NUMBER(kexec_file_load),
+	KS_SYSCALL_NUMBER(reboot),
+	KS_SYSCALL_NUMBER(io_uring_setup),
+	KS_SYSCALL_NUMBER(io_uring_register),
+	KS_SYSCALL_NUMBER(perf_event_open),
 };
 
 struct sys_exit_entry {

@@ -228,6 +228,14 @@ void step_socket(char *value)
 	say_end();
 }
 
+/* family, socket(2) */
+void step_family(char *value)
+{
+	int family = take_number(&value);
+
+	say("family", result_of(syscall(SYS_socket, family, SOCK_STREAM, 0)));
+}
+
 /* address: a TCP socket that is bound there, on any port, and not connected. */
 void step_bind(char *value)
 {

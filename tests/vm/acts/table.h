@@ -58,6 +58,7 @@ STEP(underway)
 STEP(udp)
 STEP(tcp6)
 STEP(socket)
+STEP(family)
 STEP(unix)
 STEP(abstract)
 STEP(longunix)
@@ -120,6 +121,32 @@ STEP(private)
 STEP(bindself)
 STEP(pivot_root)
 STEP(chroot)
+
+/* bpf.c */
+STEP(bpfload)
+STEP(bpfshort)
+STEP(bpfmap)
+STEP(bpfattach)
+STEP(bpflink)
+STEP(bpf)
+STEP(badbpf)
+
+/* machine.c */
+STEP(kexecload)
+STEP(kexecfile)
+STEP(reboot)
+STEP(badreboot)
+
+/* uring.c */
+STEP(ring)
+STEP(badring)
+STEP(personality)
+STEP(register)
+STEP(request)
+
+/* perf.c */
+STEP(perf)
+STEP(badperf)
 
 /* exec.c */
 STEP(exec)

@@ -214,6 +214,71 @@ static void act_accept(void)
 	close(listening);
 }
 
+/* A map of one element, whose name no map may have on newer kernels. */
+static void act_bpf(void)
+{
+	struct {
+		unsigned int type, key_size, value_size, entries, unused[3];
+		char name[16];
+	} map = { .type = 2, .key_size = 4, .value_size = 8, .entries = 1, .name = "smoke\n" };
+	long made = syscall(SYS_bpf, 0, &map, sizeof(map));
+
+	say("act bpf {\"tgid\": %d, \"result\": %ld}", getpid(), made < 0 ? -errno : made);
+	if (made >= 0)
+		close(made);
+}
+
+/* Refused: there is no such command, and too many segments. */
+static void act_machine(void)
+{
+	int err = error_of(syscall(SYS_reboot, 0xfee1dead, 672274793, 77, NULL));
+
+	say("act reboot {\"tgid\": %d, \"refused\": %d}", getpid(), err);
+	err = error_of(syscall(SYS_kexec_load, 1, 1000, NULL, 0));
+	say("act kexec {\"tgid\": %d, \"refused\": %d}", getpid(), err);
+}
+
+#define NR_IO_URING_SETUP	425
+#define NR_IO_URING_REGISTER	427
+#define REGISTER_PERSONALITY	9
+
+static void act_ring(void)
+{
+	unsigned int params[30] = {};
+	long made = syscall(NR_IO_URING_SETUP, 4, params), personality;
+
+	say("act ring {\"tgid\": %d, \"result\": %ld}", getpid(), made < 0 ? -errno : made);
+	personality = syscall(NR_IO_URING_REGISTER, made, REGISTER_PERSONALITY, NULL, 0);
+	say("act personality {\"ring\": %ld, \"result\": %ld}", made,
+	    personality < 0 ? -errno : personality);
+	if (made >= 0)
+		close(made);
+}
+
+/* The task's clock, of what the kernel does not do. */
+static void act_perf(void)
+{
+	unsigned int attr[16] = { 1, sizeof(attr), 1 };
+	long made;
+
+	/* exclude_kernel, in the byte where this architecture has it. */
+	((unsigned char *)attr)[40] = 1 << 5;
+	made = syscall(SYS_perf_event_open, attr, 0, -1, -1, 0);
+	say("act perf {\"tgid\": %d, \"result\": %ld}", getpid(), made < 0 ? -errno : made);
+	if (made >= 0)
+		close(made);
+}
+
+/* A socket of a family without a module: the kernel asks for it. */
+static void act_helper(void)
+{
+	int s = socket(9, SOCK_STREAM, 0);
+
+	say("act helper {\"tgid\": %d}", getpid());
+	if (s >= 0)
+		close(s);
+}
+
 void acts_more(void)
 {
 	act_files();
@@ -225,4 +290,9 @@ void acts_more(void)
 	act_signals();
 	act_setsid();
 	act_capset();
+	act_bpf();
+	act_machine();
+	act_ring();
+	act_perf();
+	act_helper();
 }

@@ -35,7 +35,8 @@ One JSON file a kernel, with every test, hook, time and bad line of the log, is 
 cache. `tools/kernels run --kdir PATH` does the same for any other kernel tree or headers folder.
 
 ✔ recorded by the first candidate, ◐ degraded: by a later candidate, with what hindered the better ones,
-○ armed, but no act of this test is for it, ✘ failed (see below), - not run.
+○ armed, but no act of this test is for it, ✘ failed (see below), ◌ the kernel
+cannot do that, - not run.
 
 """
 
@@ -124,7 +125,7 @@ def _matrices(results: Mapping[str, Result | None]) -> list[str]:
 def _cell(event: dict[str, Any] | None) -> str:
     if event is None:
         return "-"
-    mark = {"ok": "✔", "degraded": "◐", "armed": "○", "failed": "✘"}[event["verdict"]]
+    mark = {"ok": "✔", "degraded": "◐", "armed": "○", "failed": "✘", "lacking": "◌"}[event["verdict"]]
     mechanisms = list(dict.fromkeys(name for name in event["mechanisms"] if name != "none"))
     said = f"{mark} {', '.join(mechanisms)}".strip()
     if event["verdict"] != "degraded":

@@ -162,8 +162,17 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
     result["state"] = "failed" if result["why"] else "passed"
 
 
+def _is_forced(hook: dict[str, Any]) -> bool:
+    """Whether a hook is unavailable because there is nothing of what it looks for."""
+    return bool(hook["detail"]) and all("has no such point" in line for line in hook["detail"])
+
+
 def _events(checker: smoke.Checker) -> dict[str, dict[str, Any]]:
-    """Return each event's verdict: ok, degraded (by a later candidate), failed, armed (no act is for it)."""
+    """Return each event's verdict.
+
+    That is ok, degraded (by a later candidate, or without a hook whose point the kernel has not), failed,
+    armed (no act is for it), or lacking (the kernel cannot do what it is about).
+    """
     found: dict[str, dict[str, Any]] = {}
     for number, name in checker.events.items():
         mine = [hook for hook in checker.hooks if hook["event"] == number]
@@ -172,10 +181,12 @@ def _events(checker: smoke.Checker) -> dict[str, dict[str, Any]]:
         for hook in mine:
             if hook["state"] != "armed":
                 why.append(f"{hook['name']}: {'; '.join(hook['detail'])}")
-            if hook["state"] == "unavailable":
+            if hook["state"] == "unavailable" and not _is_forced(hook):
                 verdict = "failed"
-            elif hook["state"] == "degraded" and verdict == "ok":
+            elif hook["state"] in ("degraded", "unavailable") and verdict == "ok":
                 verdict = "degraded"
+        if mine and all(hook["state"] == "unavailable" for hook in mine):
+            verdict = "lacking" if name in checker.lacking and verdict != "failed" else "failed"
         if name in checker.wrong:
             verdict, why = "failed", checker.wrong[name] + why
         found[name] = {

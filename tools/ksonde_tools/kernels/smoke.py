@@ -18,7 +18,7 @@ _LINE = re.compile(r"ksonde-smoke: (.*)$", re.MULTILINE)
 _ODD = b'/tmp/made\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
 _OTHER = b'/tmp/other\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
 _CONTEXT = "context"
-_REFUSED, _NO_EXEC, _EACCES, _ENOENT, _NOT_EMPTY = -111, -8, -13, -2, 39
+_REFUSED, _NO_EXEC, _EACCES, _ENOENT, _NOT_EMPTY, _ENOSYS = -111, -8, -13, -2, 39, -38
 
 
 @dataclass
@@ -94,6 +94,8 @@ class Checker:
         self.checked: dict[str, int] = {}
         self.tests: dict[str, list[str]] = {}
         self.records: list[ksonde.Record] = []
+        #: Events of what this kernel cannot do.
+        self.lacking: set[str] = set()
         self._found: list[str] = []
         try:
             schema = ksonde.Schema.parse(said.blobs["schema"][0])
@@ -111,7 +113,8 @@ class Checker:
             self._context, self._exec, self._exec_refused, self._exit, self._connects, self._create,
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces, self._accepted,
-            self._signals, self._session, self._capset, self._lost, self._state,
+            self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
+            self._helper, self._lost, self._state,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -367,6 +370,46 @@ class Checker:
         old = None if self._is_by("capset", "sys_exit") else facts["old"]
         fields = {"old_cap_effective": old, "new_cap_effective": facts["new"], "result": 0}
         self._same(self._find("capset", "capset", tgid=child), "capset", **fields)
+
+    def _bpf(self) -> None:
+        facts = self.said.acts["bpf"]
+        record = self._find("bpf", "bpf", tgid=facts["tgid"])
+        self._same(record, "bpf", command=0, map_type=2, name="smoke\n", result=facts["result"])
+
+    def _machine(self) -> None:
+        facts = self.said.acts["reboot"]
+        fields = {"stage": 2, "magic": 0xFEE1DEAD, "argument": None, "result": -facts["refused"]}
+        self._same(self._find("reboot", "reboot", tgid=facts["tgid"], command=77), "reboot", **fields)
+        facts = self.said.acts["kexec"]
+        record = self._find("kexec", "kexec", tgid=facts["tgid"], kind=1)
+        self._same(record, "kexec", entry=1, segments=1000, kexec_flags=0, result=-facts["refused"])
+
+    def _ring(self) -> None:
+        facts, other = self.said.acts["ring"], self.said.acts["personality"]
+        if facts["result"] == _ENOSYS:
+            self.lacking.add("io_uring")
+            return
+        record = self._find("io_uring", "setup", tgid=facts["tgid"], kind=1)
+        self._same(record, "setup", entries=4, setup_flags=0, sqpoll=0, result=facts["result"])
+        record = self._find("io_uring", "personality", tgid=facts["tgid"], kind=2)
+        self._same(record, "personality", ring=other["ring"], entries=None, result=other["result"])
+
+    def _perf(self) -> None:
+        facts = self.said.acts["perf"]
+        record = self._find("perf_event_open", "perf", tgid=facts["tgid"])
+        fields = {"type": 1, "config": 1, "exclude_kernel": 1, "exclude_user": 0, "pid": 0, "on_cpu": -1}
+        self._same(record, "perf", target_tgid=facts["tgid"], **fields, result=facts["result"])
+
+    def _helper(self) -> None:
+        me, asked = self.said.acts["helper"]["tgid"], "net-pf-9"
+        event = "call_usermodehelper"
+        found = [one for one in self.records if one.event == event and asked in (one.argv or ())]
+        if len(found) != 1:
+            self._fail(event, f"helper: {len(found)} records, not 1")
+            return
+        self._same(found[0], "helper", tgid=me, argc=4, wait=6, argv=(found[0].path, "-q", "--", asked))
+        if not found[0].caller or found[0].caller_module:
+            self._fail(event, f"helper: the caller is {found[0].caller} of {found[0].caller_module}")
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
