@@ -99,7 +99,18 @@ def test_help_of_every_command() -> None:
         [],
         *(
             [name]
-            for name in ("watch", "agent", "hooks", "stat", "schema", "load", "unload", "status", "doctor")
+            for name in (
+                "watch",
+                "agent",
+                "hooks",
+                "lsm",
+                "stat",
+                "schema",
+                "load",
+                "unload",
+                "status",
+                "doctor",
+            )
         ),
         ["breaker"],
         ["profile"],

@@ -34,12 +34,15 @@ def _program(out: Path, sources: Sequence[Path], headers: Sequence[Path], *optio
 def _module(out: Path, kernel_build: Path) -> None:
     name = out.stem.removeprefix("ksonde_")
     sources = [path for path in (FIXTURES / name).iterdir() if path.name == "Kbuild" or path.suffix == ".c"]
-    if out.exists() and all(out.stat().st_mtime > path.stat().st_mtime for path in sources):
+    shared = list(FIXTURES.glob("*.h"))
+    if out.exists() and all(out.stat().st_mtime > path.stat().st_mtime for path in (*sources, *shared)):
         return
     work = out.parent / name
     work.mkdir(exist_ok=True)
     for path in sources:
         shutil.copy(path, work)
+    for path in shared:
+        shutil.copy(path, out.parent)
     make = ["make", "-s", "-C", str(kernel_build), f"M={work}"]
     command = [*make, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
     subprocess.run(command, check=True, stdout=sys.stderr)
@@ -54,7 +57,7 @@ def build(out: Path, kernel_build: Path) -> None:
     # The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
     _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")
     _program(out / "hostile", [HERE / "hostile.c"], headers)
-    for name in ("hello", "cred"):
+    for name in ("hello", "cred", "lsm"):
         _module(out / f"ksonde_{name}.ko", kernel_build)
 
 

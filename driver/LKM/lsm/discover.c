@@ -98,7 +98,7 @@ static bool lsm_write_callbacks(struct lsm_scan *scan, int hook)
 	unsigned long table = scan->code.table ?: scan->table;
 	u64 slots = 0;
 	struct ks_lsm_callback callback;
-	struct ks_lsm_walk walk;
+	struct ks_lsm_walk walk = { };
 	const char *comma = "";
 	u32 i;
 
@@ -110,8 +110,6 @@ static bool lsm_write_callbacks(struct lsm_scan *scan, int hook)
 			slots |= BIT_ULL(callback.slot % 64);
 			comma = ",";
 		}
-	} else {
-		walk.broken = true;
 	}
 	for (i = 0; i < scan->code.count && !lsm_is_list(); i++) {
 		/* What is called from a slot that the table has as empty. */
@@ -120,6 +118,9 @@ static bool lsm_write_callbacks(struct lsm_scan *scan, int hook)
 		    slots & BIT_ULL(callback.slot % 64))
 			continue;
 		callback.called = scan->code.refs[i].target;
+		/* Without a table the code is all there is. */
+		if (!table)
+			callback.function = callback.called;
 		ks_text_add(scan->text, "%s", comma);
 		lsm_write_callback(scan, hook, &callback);
 		slots |= BIT_ULL(callback.slot % 64);
