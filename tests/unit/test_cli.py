@@ -104,6 +104,7 @@ def test_help_of_every_command() -> None:
                 "agent",
                 "hooks",
                 "lsm",
+                "scan",
                 "stat",
                 "schema",
                 "load",

@@ -57,7 +57,7 @@ def build(out: Path, kernel_build: Path) -> None:
     # The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
     _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")
     _program(out / "hostile", [HERE / "hostile.c"], headers)
-    for name in ("hello", "cred", "lsm"):
+    for name in ("hello", "cred", "lsm", "syscall", "idt", "hidden"):
         _module(out / f"ksonde_{name}.ko", kernel_build)
 
 

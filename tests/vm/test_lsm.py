@@ -14,7 +14,8 @@ import pytest
 
 import ksonde
 from acting import TESTS
-from ksonde import inspection, lsm, uapi
+from ksonde import inspection, uapi
+from ksonde import lsm_hooks as lsm
 
 FIXTURE = TESTS / "ksonde_lsm.ko"
 KSONDE = [sys.executable, "-m", "ksonde"]

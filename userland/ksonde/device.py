@@ -183,8 +183,12 @@ class Device:
         """The text of the schema as the driver serves it (JSON)."""
         return self._ask_text(uapi.Ioctl.SCHEMA, uapi.SchemaText)
 
-    def inspect(self, what: uapi.Inspect) -> dict[str, Any]:
+    def inspect(self, what: uapi.Inspect, part: int = 0) -> dict[str, Any]:
         """Have the driver look at the kernel itself; what it found.
+
+        Args:
+            what: to look at.
+            part: of it, where it has parts.
 
         Raises:
             InspectionUnknown: the loaded module cannot do that.
@@ -193,7 +197,7 @@ class Device:
         from json import loads
 
         try:
-            text = self._ask_text(uapi.Ioctl.INSPECT, uapi.InspectText, size=1 << 20, what=what)
+            text = self._ask_text(uapi.Ioctl.INSPECT, uapi.InspectText, size=1 << 20, what=what, part=part)
         except DriverError as error:
             if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP):
                 raise InspectionUnknown(what.name.lower()) from error

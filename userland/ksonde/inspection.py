@@ -60,15 +60,24 @@ class Finding:
         where: hook, table, ...
         what: a sentence.
         place: the code that it is about, if any.
+        event: number of the event that it is; None: of none.
     """
 
     where: str
     what: str
     place: Place | None = None
+    event: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" + (f": {self.place}" if self.place is not None else "")
 
 
-def look(what: Inspect) -> dict[str, Any]:
+def look(what: Inspect, part: int = 0) -> dict[str, Any]:
     """What the driver finds.
+
+    Args:
+        what: to look at.
+        part: of it, where it has parts.
 
     Raises:
         KsondeError: also where there is no device: the commands that look have another use for its exit code.
@@ -77,7 +86,7 @@ def look(what: Inspect) -> dict[str, Any]:
 
     try:
         with ksonde.Device() as device:
-            found = device.inspect(what)
+            found = device.inspect(what, part)
     except DeviceMissing as error:
         raise KsondeError(str(error), error.hint) from error
     if not isinstance(found, dict) or found.get("inspect") != 1:

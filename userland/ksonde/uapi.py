@@ -146,6 +146,7 @@ class Inspect(IntEnum):
     """What can be asked about the kernel itself (KSONDE_INSPECT_*)."""
 
     LSM = 1
+    INTEGRITY = 2
 
 
 class RingMode(IntEnum):
@@ -210,6 +211,8 @@ InspectText = Struct(
     "buffer" / Int64ul,
     "length" / Int32ul,
     "needed" / Int32ul,
+    "part" / Int32ul,
+    "reserved" / Int32ul,
 )
 
 HookInfo = Struct(

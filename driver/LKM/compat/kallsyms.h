@@ -16,11 +16,11 @@
 #include <linux/version.h>
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
-#define KS_EACH_SYMBOL(function, data, name, address) \
+#define KS_EACH_SYMBOL(function) \
 	int function(void *data, const char *name, unsigned long address)
 typedef int (*ks_each_symbol_fn)(void *data, const char *name, unsigned long address);
 #else
-#define KS_EACH_SYMBOL(function, data, name, address) \
+#define KS_EACH_SYMBOL(function) \
 	int function(void *data, const char *name, struct module *module, unsigned long address)
 typedef int (*ks_each_symbol_fn)(void *data, const char *name, struct module *module,
 				 unsigned long address);

@@ -8,6 +8,7 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include "../compat/uaccess.h"
+#include "../integrity/scan.h"
 #include "../lsm/lsm.h"
 #include "../uapi/ksonde.h"
 #include "device.h"
@@ -21,15 +22,17 @@ static bool inspect_shows_addresses(void)
 	return capable(CAP_SYSLOG) || capable(CAP_SYS_ADMIN);
 }
 
-static int inspect_write(u32 what, struct ks_text *text)
+static int inspect_write(const struct ksonde_inspect *inspect, struct ks_text *text)
 {
 	bool addresses = inspect_shows_addresses();
 	int err = -EOPNOTSUPP;
 
 	lockdep_assert_held(&inspect_lock);
 	ks_text_add(text, "{\"inspect\":1,\"addresses\":%s,\n", addresses ? "true" : "false");
-	if (what == KSONDE_INSPECT_LSM)
+	if (inspect->what == KSONDE_INSPECT_LSM && !inspect->part)
 		err = ks_lsm_write(text, addresses);
+	else if (inspect->what == KSONDE_INSPECT_INTEGRITY)
+		err = ks_scan_write(text, addresses, inspect->part);
 	ks_text_add(text, "}\n");
 	return err;
 }
@@ -43,7 +46,7 @@ static int inspect_answer(struct ksonde_inspect *inspect)
 	text.buffer = kvmalloc(text.size, GFP_KERNEL);
 	if (!text.buffer)
 		return -ENOMEM;
-	err = inspect_write(inspect->what, &text);
+	err = inspect_write(inspect, &text);
 	if (err)
 		goto out_free;
 	if (text.length > KSONDE_INSPECT_MAX) {
@@ -72,6 +75,8 @@ long ks_ioctl_inspect(struct ks_session *session, void __user *argument)
 
 	if (err)
 		return err;
+	if (inspect.reserved)
+		return -EINVAL;
 	inspect.length = min_t(u32, inspect.length, KSONDE_INSPECT_MAX);
 	if (mutex_lock_killable(&inspect_lock))
 		return -EINTR;

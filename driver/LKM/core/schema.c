@@ -104,7 +104,7 @@ static size_t schema_fields(struct ks_text *text, const struct ks_field *field, 
 	for (; field->name; field++) {
 		offset = ALIGN(offset, (size_t)field->align);
 		ks_text_add(text, "%s[\"%s\",\"%s\",%zu,\"%s\",\"%s\"]", comma, field->name,
-			 field->type, offset, field->format, field->doc);
+			    field->type, offset, field->format, field->doc);
 		offset += field->size;
 		comma = ",";
 	}
@@ -119,9 +119,9 @@ static bool schema_event(struct ks_text *text, const struct ks_row *row, const c
 	if (row->context)
 		offset += sizeof(struct ks_context);
 	ks_text_add(text, "%s\n{\"id\":%u,\"name\":\"%s\",\"profile\":\"%s\",", comma, row->id,
-		 row->name, row->profile);
+		    row->name, row->profile);
 	ks_text_add(text, "\"context\":%s,\"size\":%u,\"doc\":\"%s\",\"fields\":",
-		 row->context ? "true" : "false", row->size, row->doc);
+		    row->context ? "true" : "false", row->size, row->doc);
 	offset = schema_fields(text, row->fields, offset);
 	ks_text_add(text, "}");
 	return ALIGN(offset, 8) == row->size;
@@ -135,7 +135,7 @@ size_t ks_schema_write(char *buffer, size_t size)
 	unsigned int i;
 
 	ks_text_add(&text, "{\"abi\":%u,\"schema\":%u,\"driver\":\"%s\",\"header_size\":%zu,",
-		 KSONDE_ABI, KSONDE_SCHEMA, KSONDE_VERSION, sizeof(struct ksonde_header));
+		    KSONDE_ABI, KSONDE_SCHEMA, KSONDE_VERSION, sizeof(struct ksonde_header));
 	ks_text_add(&text, "\n\"header\":");
 	offset = schema_fields(&text, ks_fields_header, 0);
 	right &= offset == sizeof(struct ksonde_header);
@@ -143,7 +143,7 @@ size_t ks_schema_write(char *buffer, size_t size)
 	offset = schema_fields(&text, ks_fields_context, offset);
 	right &= ALIGN(offset, 8) == sizeof(struct ksonde_header) + sizeof(struct ks_context);
 	ks_text_add(&text, ",\n\"structs\":{\"ancestor\":{\"size\":%zu,\"fields\":",
-		 sizeof(struct ksonde_ancestor));
+		    sizeof(struct ksonde_ancestor));
 	right &= schema_fields(&text, ks_fields_ancestor, 0) == sizeof(struct ksonde_ancestor);
 	ks_text_add(&text, "}},\n\"events\":[");
 	for (i = 0; i < KS_EVENTS; i++)

@@ -56,7 +56,7 @@ int ks_lsm_hook(const char *name, size_t length)
 	return -1;
 }
 
-static KS_EACH_SYMBOL(code_collect, data, name, address)
+static KS_EACH_SYMBOL(code_collect)
 {
 	struct code_functions *functions = data;
 

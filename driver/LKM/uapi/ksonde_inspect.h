@@ -12,9 +12,10 @@
 
 #define KSONDE_IOC_INSPECT	_IO(0xb5, 14)
 
-/* What is asked.  EOPNOTSUPP for one that this driver does not know. */
+/* What is asked; EOPNOTSUPP for one that this driver does not know. */
 enum ksonde_inspect_what {
 	KSONDE_INSPECT_LSM = 1,		/* the callbacks of all LSM hooks */
+	KSONDE_INSPECT_INTEGRITY = 2,	/* is it still the kernel that was booted */
 };
 
 /* The greatest text; a longer one fails with EFBIG. */
@@ -33,6 +34,8 @@ struct ksonde_inspect {
 	__u64 buffer;		/* user address */
 	__u32 length;		/* in: bytes at buffer; out: bytes written */
 	__u32 needed;		/* out: bytes of the whole text */
+	__u32 part;		/* of INTEGRITY, from 0; ENOENT past the last.  Else 0 */
+	__u32 reserved;
 };
 
 #endif /* _UAPI_KSONDE_INSPECT_H */

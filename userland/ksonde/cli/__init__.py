@@ -27,6 +27,7 @@ from . import (
     lsm,
     preflight,
     profile,
+    scan,
     schema,
     stat,
     status,
@@ -56,6 +57,7 @@ app.command(short_help="Where the module is attached, and what that costs.")(hoo
 app.command(short_help="Count events: rates, drops, how full the rings get.")(stat.stat)
 app.command(short_help="List the events, or the fields of one.")(schema.schema)
 app.command(short_help="Who sits in the kernel's LSM hooks.")(lsm.lsm)
+app.command(short_help="Is this kernel still the one that was booted.")(scan.scan)
 app.add_typer(profile.app, name="profile", short_help="List, show or check profiles: named sets of events.")
 app.command(short_help="Load the module.")(load.load)
 app.command(short_help="Unload the module.")(unload.unload)

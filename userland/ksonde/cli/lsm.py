@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ksonde.inspection import Finding
-    from ksonde.lsm import Hooks
+    from ksonde.lsm_hooks import Hooks
 
 
 def lsm(
@@ -30,7 +30,7 @@ def lsm(
     HOOK. Addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
     """
     from ksonde import inspection, uapi
-    from ksonde import lsm as logic
+    from ksonde import lsm_hooks as logic
     from ksonde.errors import KsondeError
 
     found = logic.Hooks.parse(inspection.look(uapi.Inspect.LSM))
@@ -69,5 +69,4 @@ def _people(found: Hooks, findings: Sequence[Finding]) -> None:
         return
     typer.echo(f"\n{plural(len(findings), 'finding')}:", err=True)
     for finding in findings:
-        place = f": {finding.place}" if finding.place is not None else ""
-        typer.echo(printable(f"  {finding.where}: {finding.what}{place}"), err=True)
+        typer.echo(f"  {printable(str(finding))}", err=True)

@@ -7,7 +7,8 @@ from typing import Any, Optional
 
 import pytest
 
-from ksonde import cli, lsm
+from ksonde import cli
+from ksonde import lsm_hooks as lsm
 from ksonde.errors import BadInspection
 
 LSMS = ("capability", "apparmor", "bpf")
