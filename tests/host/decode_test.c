@@ -22,6 +22,7 @@ static const struct {
 	ks_decode_fn decode;
 } decoders[] = {
 	{ "x86", ks_decode_x86 },
+	{ "arm64", ks_decode_arm64 },
 };
 
 static int code(ks_decode_fn decode)

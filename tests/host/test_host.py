@@ -112,7 +112,7 @@ def test_memory_of_a_process(user: Path, case: str, seed: int) -> None:
 
 @pytest.fixture(scope="session")
 def decode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("decode"), "decode_test", ["lsm/decode_x86.c"])
+    return build(tmp_path_factory.mktemp("decode"), "decode_test", ["lsm/decode_x86.c", "lsm/decode_arm64.c"])
 
 
 def decoded(program: Path, arch: str, functions: list[tuple[str, str]]) -> list[list[str]]:
@@ -184,6 +184,38 @@ def test_decoder_of_addresses(decode: Path, code: str, refs: list[str]) -> None:
     assert decoded(decode, "x86", [("1000", code)]) == [[str(len(code) // 2), *refs]]
 
 
-@pytest.mark.parametrize("seed", range(1, 6))
-def test_decoder_of_noise(decode: Path, seed: int) -> None:
-    run(decode, "x86", "random", str(seed))
+def words(*instructions: int) -> str:
+    """Instructions of arm64 as they lie in memory."""
+    return b"".join(word.to_bytes(4, "little") for word in instructions).hex()
+
+
+@pytest.mark.parametrize(
+    ("instructions", "refs"),
+    [
+        ([0x90000000, 0xF9400813], ["D:4:10010"]),  # adrp x0, .; ldr x19, [x0, #16]
+        ([0xB0000001, 0x91004020], ["D:4:11010"]),  # adrp x1, . + 4096; add x0, x1, #16
+        ([0xF0FFFFE0, 0xB9400401], ["D:4:f004"]),  # adrp x0, . - 4096; ldr w1, [x0, #4]
+        ([0x90000000, 0xF9000801, 0xF9400C02], ["D:4:10010", "D:8:10018"]),  # a store writes no register
+        ([0x90000000, 0xF9400800, 0xF9400801], ["D:4:10010"]),  # the load itself writes x0
+        ([0x90000000, 0x94000001, 0xF9400801], ["C:4:10008"]),  # a call does
+        ([0x90000013, 0x94000001, 0xF9400A61], ["C:4:10008", "D:8:10010"]),  # but not x19
+        ([0x90000000, 0xAA0103E0, 0xF9400801], []),  # mov x0, x1
+        ([0xF9400801], []),  # nobody knows x0
+        ([0x17FFFFFF], ["J:0:fffc"]),  # b . - 4
+        ([0x14000001, 0xD503201F], []),  # a jump within
+        ([0xB4000040], ["J:0:10008"]),  # cbz x0, . + 8
+        ([0x36000040], ["J:0:10008"]),  # tbz w0, #0, . + 8
+        ([0x54000040], ["J:0:10008"]),  # b.eq . + 8
+        ([0x10000080], ["D:0:10010"]),  # adr x0, . + 16
+    ],
+)
+def test_decoder_of_arm64(decode: Path, instructions: list[int], refs: list[str]) -> None:
+    """At 0x10000."""
+    (answer,) = decoded(decode, "arm64", [("10000", words(*instructions))])
+    assert answer == [str(4 * len(instructions)), *refs]
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("arch", ["x86", "arm64"])
+def test_decoder_of_noise(decode: Path, arch: str, seed: int) -> None:
+    run(decode, arch, "random", str(seed))

@@ -11,9 +11,16 @@ from ksonde import cli, integrity
 from ksonde.errors import BadInspection, DriverError
 from ksonde.inspection import Finding, Place
 
-CLEAN = {"inspect": 1, "part": "syscalls", "parts": 2, "checked": 449, "why": "", "findings": []}
-MODULE = {"event": 702, "where": "module evil\x1b", "what": "a module hides", "place": None}
-SLOT = {
+CLEAN: dict[str, Any] = {
+    "inspect": 1,
+    "part": "syscalls",
+    "parts": 2,
+    "checked": 449,
+    "why": "",
+    "findings": [],
+}
+MODULE: dict[str, Any] = {"event": 702, "where": "module evil\x1b", "what": "a module hides", "place": None}
+SLOT: dict[str, Any] = {
     "event": 701,
     "where": "sys_call_table[39]",
     "what": "the slot has no function of a system call",

@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures"
-UAPI = HERE.parents[1] / "driver" / "LKM" / "uapi" / "ksonde.h"
+UAPI = sorted((HERE.parents[1] / "driver" / "LKM" / "uapi").glob("*.h"))
 FLAGS = "-O1 -g -std=gnu11 -Wall -Wextra -Werror -static -pthread".split()
 
 
@@ -52,7 +52,7 @@ def _module(out: Path, kernel_build: Path) -> None:
 def build(out: Path, kernel_build: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     acts = sorted((HERE / "acts").glob("*.c"))
-    headers = [*sorted((HERE / "acts").glob("*.h")), UAPI]
+    headers = [*sorted((HERE / "acts").glob("*.h")), *UAPI]
     _program(out / "act64", acts, headers, "-m64")
     # The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
     _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")

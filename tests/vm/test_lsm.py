@@ -83,7 +83,7 @@ def test_every_callback_is_what_kallsyms_says() -> None:
             count += 1
     # Each LSM that booted sits somewhere.
     assert seen == set(booted)
-    assert count > 200
+    assert count > 50
 
 
 def test_both_ways_agree() -> None:
@@ -177,9 +177,15 @@ def test_addresses_are_for_who_may_see_them() -> None:
 
 def test_what_cannot_be_asked() -> None:
     with ksonde.Device() as device:
-        argument = uapi.pack(uapi.InspectText, what=4711)
-        with pytest.raises(ksonde.errors.DriverError, match="not supported"):
-            device.node.ioctl(uapi.Ioctl.INSPECT, argument)
+        refused = (
+            ({"what": 4711}, "not supported"),
+            ({"what": uapi.Inspect.LSM, "part": 1}, "not supported"),
+            ({"what": uapi.Inspect.LSM, "reserved": 1}, "Invalid argument"),
+            ({"what": uapi.Inspect.INTEGRITY, "part": 4711}, "No such file"),
+        )
+        for asked, why in refused:
+            with pytest.raises(ksonde.errors.DriverError, match=why):
+                device.node.ioctl(uapi.Ioctl.INSPECT, uapi.pack(uapi.InspectText, **asked))
         argument = uapi.pack(uapi.InspectText, what=uapi.Inspect.LSM)
         with pytest.raises(ksonde.errors.DriverError, match="No space"):
             device.node.ioctl(uapi.Ioctl.INSPECT, argument)

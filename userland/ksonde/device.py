@@ -183,7 +183,7 @@ class Device:
         """The text of the schema as the driver serves it (JSON)."""
         return self._ask_text(uapi.Ioctl.SCHEMA, uapi.SchemaText)
 
-    def inspect(self, what: uapi.Inspect, part: int = 0) -> dict[str, Any]:
+    def inspect(self, what: uapi.Inspect, part: int = 0) -> Any:
         """Have the driver look at the kernel itself; what it found.
 
         Args:
@@ -203,10 +203,9 @@ class Device:
                 raise InspectionUnknown(what.name.lower()) from error
             raise
         try:
-            found: dict[str, Any] = loads(text)
+            return loads(text)
         except ValueError as error:
             raise BadInspection(str(error)) from error
-        return found
 
     def _ask_text(self, request: uapi.Ioctl, struct: Any, *, size: int = 0, **values: Any) -> bytes:
         """The text that an ioctl copies to a buffer; the first try is with one of size bytes."""

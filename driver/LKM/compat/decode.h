@@ -8,6 +8,9 @@
 #ifdef CONFIG_X86_64
 #define KS_DECODES	true
 #define ks_decode	ks_decode_x86
+#elif defined(CONFIG_ARM64)
+#define KS_DECODES	true
+#define ks_decode	ks_decode_arm64
 #else
 #define KS_DECODES	false
 static inline size_t ks_decode(const u8 *code, size_t size, u64 address, struct ks_refs *refs)

@@ -149,13 +149,14 @@ static void code_lists(struct ks_lsm_code *code, struct code_work *work)
 		code->why = "no memory";
 		return;
 	}
-	ks_each_symbol(each, code_collect, &functions);
+	if (ks_each_symbol(each, code_collect, &functions) < 0)
+		code->why = "the kernel does not let its symbols be listed";
 	for (i = 0; i < functions.count; i++)
 		code_function(code, work, functions.address[i]);
 	kvfree(functions.address);
 	code->table = code_vote(code, work->votes);
 	if (!code->table) {
-		code->why = "the functions do not agree on where the lists are";
+		code->why = code->why ?: "the functions do not agree on where the lists are";
 		return;
 	}
 	for (i = 0; i < code->count; i++) {
@@ -183,7 +184,7 @@ static bool code_site(struct ks_lsm_code *code, unsigned long at, unsigned long 
 		return true;
 	ks_owner_find(&code->owner, found[0].address);
 	/* A last call that calls nothing: a return. */
-	if (!strstr(code->owner.symbol, "return_thunk"))
+	if (!code->owner.kernel || !strstr(code->owner.symbol, "return_thunk"))
 		*target = found[0].address;
 	return true;
 }
