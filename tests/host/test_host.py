@@ -21,7 +21,7 @@ def ring(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def schema(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("schema")
-    return build(out, "schema_test", ["core/schema.c"], '-DKSONDE_VERSION="0.0.test"')
+    return build(out, "schema_test", ["core/schema.c", "core/text.c"], '-DKSONDE_VERSION="0.0.test"')
 
 
 @pytest.mark.parametrize("case", ["full", "wrap", "overflow", "evict", "hostile"])
@@ -84,3 +84,114 @@ def user(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("case", ["environment", "environment_missing", "vector", "string", "random"])
 def test_memory_of_a_process(user: Path, case: str, seed: int) -> None:
     run(user, case, str(seed))
+
+
+@pytest.fixture(scope="session")
+def decode(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build(tmp_path_factory.mktemp("decode"), "decode_test", ["lsm/decode_x86.c", "lsm/decode_arm64.c"])
+
+
+def decoded(program: Path, arch: str, functions: list[tuple[str, str]]) -> list[list[str]]:
+    """For each (address, code): the bytes understood, and the references."""
+    text = "".join(f"{address} {code}\n" for address, code in functions)
+    done = subprocess.run([program, arch, "code"], input=text, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    answers = [line.split() for line in done.stdout.splitlines()]
+    assert len(answers) == len(functions)
+    return answers
+
+
+KERNELS = [json.loads(path.read_text()) for path in sorted((HERE / "code").glob("*.json"))]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel["kernel"])
+def test_decoder_against_objdump(decode: Path, kernel: dict[str, Any]) -> None:
+    """Functions of real kernels; what they refer to was read off the output of objdump."""
+    functions = [(function["address"], function["code"]) for function in kernel["functions"]]
+    assert len(functions) >= 10
+    for function, (understood, *refs) in zip(kernel["functions"], decoded(decode, kernel["arch"], functions)):
+        assert int(understood) == len(function["code"]) // 2, function["name"]
+        assert sorted(refs) == sorted(function["refs"]), function["name"]
+
+
+@pytest.mark.parametrize("kernel", KERNELS, ids=lambda kernel: kernel["kernel"])
+def test_decoder_of_code_that_is_cut(decode: Path, kernel: dict[str, Any]) -> None:
+    """Wherever it is cut: whole instructions only, and what they refer to is as before."""
+    address, code = next(
+        (f["address"], f["code"]) for f in kernel["functions"] if f["name"] == "security_file_open"
+    )
+    (_, *whole), *cut = decoded(
+        decode, kernel["arch"], [(address, code[:end]) for end in range(len(code), 0, -2)]
+    )
+    known = {ref for ref in whole if ref[0] != "J"}
+    for length, (understood, *refs) in zip(range(len(code) // 2 - 1, 0, -1), cut):
+        assert length - 15 < int(understood) <= length
+        assert {ref for ref in refs if ref[0] != "J"} <= known
+
+
+@pytest.mark.parametrize(
+    ("code", "understood"),
+    [
+        ("90c5f877", 1),  # AVX
+        ("62f17c4858c0", 0),  # AVX-512
+        ("0f0b0f04", 2),  # no instruction
+        ("48488b05", 0),  # REX twice
+        ("66" * 15 + "90", 0),  # longer than an instruction can be
+        ("48b8" + "00" * 7, 0),  # cut
+    ],
+)
+def test_decoder_does_not_guess(decode: Path, code: str, understood: int) -> None:
+    assert decoded(decode, "x86", [("1000", code)]) == [[str(understood)]]
+
+
+@pytest.mark.parametrize(
+    ("code", "refs"),
+    [
+        ("488b0510000000", ["D:0:1017"]),  # mov 0x10(%rip), %rax
+        ("488b042510000000", ["D:0:10"]),  # mov 0x10, %rax
+        ("65488b0510000000", []),  # of this CPU
+        ("48833d1000000000", ["D:0:1018"]),  # cmpq $0, 0x10(%rip): the end is behind the immediate
+        ("e800000000", ["C:0:1005"]),
+        ("e9fbffffff", []),  # a jump to itself
+        ("0f84faffff7f", ["J:0:80001000"]),
+    ],
+)
+def test_decoder_of_addresses(decode: Path, code: str, refs: list[str]) -> None:
+    assert decoded(decode, "x86", [("1000", code)]) == [[str(len(code) // 2), *refs]]
+
+
+def words(*instructions: int) -> str:
+    """Instructions of arm64 as they lie in memory."""
+    return b"".join(word.to_bytes(4, "little") for word in instructions).hex()
+
+
+@pytest.mark.parametrize(
+    ("instructions", "refs"),
+    [
+        ([0x90000000, 0xF9400813], ["D:4:10010"]),  # adrp x0, .; ldr x19, [x0, #16]
+        ([0xB0000001, 0x91004020], ["D:4:11010"]),  # adrp x1, . + 4096; add x0, x1, #16
+        ([0xF0FFFFE0, 0xB9400401], ["D:4:f004"]),  # adrp x0, . - 4096; ldr w1, [x0, #4]
+        ([0x90000000, 0xF9000801, 0xF9400C02], ["D:4:10010", "D:8:10018"]),  # a store writes no register
+        ([0x90000000, 0xF9400800, 0xF9400801], ["D:4:10010"]),  # the load itself writes x0
+        ([0x90000000, 0x94000001, 0xF9400801], ["C:4:10008"]),  # a call does
+        ([0x90000013, 0x94000001, 0xF9400A61], ["C:4:10008", "D:8:10010"]),  # but not x19
+        ([0x90000000, 0xAA0103E0, 0xF9400801], []),  # mov x0, x1
+        ([0xF9400801], []),  # nobody knows x0
+        ([0x17FFFFFF], ["J:0:fffc"]),  # b . - 4
+        ([0x14000001, 0xD503201F], []),  # a jump within
+        ([0xB4000040], ["J:0:10008"]),  # cbz x0, . + 8
+        ([0x36000040], ["J:0:10008"]),  # tbz w0, #0, . + 8
+        ([0x54000040], ["J:0:10008"]),  # b.eq . + 8
+        ([0x10000080], ["D:0:10010"]),  # adr x0, . + 16
+    ],
+)
+def test_decoder_of_arm64(decode: Path, instructions: list[int], refs: list[str]) -> None:
+    """At 0x10000."""
+    (answer,) = decoded(decode, "arm64", [("10000", words(*instructions))])
+    assert answer == [str(4 * len(instructions)), *refs]
+
+
+@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("arch", ["x86", "arm64"])
+def test_decoder_of_noise(decode: Path, arch: str, seed: int) -> None:
+    run(decode, arch, "random", str(seed))

@@ -111,6 +111,8 @@ class FakeDriver:
             | {"name": b"connect", "target": b"__sys_connect", "detail": b"kretprobe __sys_connect: taken"},
             {"event": 0, "state": 3, "name": b"process_fork", "detail": b"a: no such symbol\nb: refused"},
         ]
+        #: What INSPECT answers.
+        self.inspected = b""
         self.processes = {1, os.getpid()}
         self.rings: dict[int, FakeRing] = {}
         self.events: set[int] = set()
@@ -160,6 +162,15 @@ class FakeDriver:
             raise DriverError("ioctl SCHEMA", errno.ENOSPC, "No space left on device")
         ctypes.memmove(asked.buffer, self.text, len(self.text))
         self._answer(argument, uapi.SchemaText, needed=len(self.text), length=len(self.text))
+
+    def _inspect(self, argument: bytearray) -> None:
+        asked = uapi.InspectText.parse(bytes(argument))
+        needed = len(self.inspected)
+        if asked.length < needed:
+            self._answer(argument, uapi.InspectText, needed=needed, length=0)
+            raise DriverError("ioctl INSPECT", errno.ENOSPC, "No space left on device")
+        ctypes.memmove(asked.buffer, self.inspected, needed)
+        self._answer(argument, uapi.InspectText, needed=needed, length=needed)
 
     def _hook(self, argument: bytearray) -> None:
         index = uapi.HookInfo.parse(bytes(argument)).index

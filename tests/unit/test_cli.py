@@ -99,7 +99,19 @@ def test_help_of_every_command() -> None:
         [],
         *(
             [name]
-            for name in ("watch", "agent", "hooks", "stat", "schema", "load", "unload", "status", "doctor")
+            for name in (
+                "watch",
+                "agent",
+                "hooks",
+                "lsm",
+                "scan",
+                "stat",
+                "schema",
+                "load",
+                "unload",
+                "status",
+                "doctor",
+            )
         ),
         ["breaker"],
         ["profile"],

@@ -116,6 +116,36 @@ def test_a_log_without_records() -> None:
     assert "cannot be decoded" in checker.wrong["session_state"][0]
 
 
+def _found(kernel: bool = True, part: str = "syscalls") -> tuple[str, str]:
+    place = {"symbol": "f", "offset": 0, "module": "" if kernel else "evil", "kernel": kernel}
+    callback = {"slot": 0, "lsm": "capability", "function": place}
+    lsm = {
+        "kind": "lists", "by_symbol": {"found": True, "why": ""},
+        "by_code": {"found": False, "why": "decode: not built for this architecture"},
+        "hooks": [{"hook": "h", "functions": [], "callbacks": [callback], "whole": True, "agree": None}],
+    }  # fmt: skip
+    finding = {"event": 701, "where": "sys_call_table[1]", "what": "wrong", "place": place}
+    scan = {"part": part, "parts": 1, "checked": 9, "why": "", "findings": [] if kernel else [finding]}
+    return _blob("lsm", json.dumps(lsm).encode()), _blob("integrity", json.dumps(scan).encode())
+
+
+def test_what_is_found_in_the_kernel() -> None:
+    checker = _checker(_log(*_found()), "_lsm", "_integrity")
+    assert checker.wrong == {}
+    assert checker.said.notes == [
+        "1 LSM hooks, 1 callbacks, 0 agree; not found by code: decode: not built for this architecture",
+        "syscalls: 9 checked",
+    ]
+    checker = _checker(_log(*_found(kernel=False)), "_lsm", "_integrity")
+    assert checker.wrong == {
+        "lsm": ["h: a callback of module evil, which is no LSM of the kernel: f [evil]"],
+        "integrity": ["syscalls: sys_call_table[1]: wrong: f [evil]"],
+    }
+    one, two = _found()
+    checker = _checker(_log(one, two, _found()[1]), "_integrity")
+    assert checker.wrong == {"integrity": ["2 of 1 parts were answered"]}
+
+
 def test_faults_and_leaks_are_looked_at_only_where_the_kernel_can() -> None:
     plain, debug = smoke.Checker(smoke.parse(_log())), smoke.Checker(smoke.parse(_log()), debug=True)
     plain.run()

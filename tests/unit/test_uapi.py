@@ -22,6 +22,7 @@ STRUCTS = {
     "ksonde_info": uapi.Info,
     "ksonde_schema": uapi.SchemaText,
     "ksonde_hook_info": uapi.HookInfo,
+    "ksonde_inspect": uapi.InspectText,
     "ksonde_events": uapi.Events,
     "ksonde_filter": uapi.Filter,
     "ksonde_rule": uapi.Rule,
@@ -50,6 +51,7 @@ VALUES: dict[str, int] = {
     "KSONDE_LIMITS_MAX": uapi.LIMITS_MAX,
     "KSONDE_LIMIT_MAX": uapi.LIMIT_MAX,
     "KSONDE_LIMIT_PROCESSES": uapi.LIMIT_PROCESSES,
+    "KSONDE_INSPECT_MAX": uapi.INSPECT_MAX,
     "KSONDE_DROP_REASONS": uapi.DROP_REASONS,
     "KSONDE_DROP_PLACES": uapi.DROP_PLACES,
     "KSONDE_MMAP_OFFSET(2, 5)": uapi.mmap_offset(uapi.Region.DATA, 5),
@@ -61,6 +63,7 @@ VALUES: dict[str, int] = {
     **{f"KSONDE_FILTER_{member.name}": member.value for member in uapi.FilterFlag},
     **{f"KSONDE_RULE_{member.name}": member.value for member in uapi.RuleAction},
     **{f"KSONDE_MATCH_{member.name}": member.value for member in uapi.Match},
+    **{f"KSONDE_INSPECT_{member.name}": member.value for member in uapi.Inspect},
     **{f"KSONDE_RING_{member.name}": member.value for member in uapi.RingMode},
     **{f"KSONDE_DROP_{member.name}": member.value for member in uapi.DropReason},
     **{f"KSONDE_REGION_{member.name}": member.value for member in uapi.Region},
@@ -115,7 +118,7 @@ def test_struct(compiled: dict[str, int], name: str) -> None:
 
 
 def test_nothing_of_the_header_is_missing() -> None:
-    text = (LKM / "uapi" / "ksonde.h").read_text(encoding="utf-8")
+    text = "".join(path.read_text(encoding="utf-8") for path in sorted((LKM / "uapi").glob("*.h")))
     names = {
         line.split()[1] for line in text.splitlines() if line.startswith("struct ksonde_") and "{" in line
     }

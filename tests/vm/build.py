@@ -19,7 +19,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "fixtures"
-UAPI = HERE.parents[1] / "driver" / "LKM" / "uapi" / "ksonde.h"
+UAPI = sorted((HERE.parents[1] / "driver" / "LKM" / "uapi").glob("*.h"))
 FLAGS = "-O1 -g -std=gnu11 -Wall -Wextra -Werror -static -pthread".split()
 
 
@@ -34,12 +34,15 @@ def _program(out: Path, sources: Sequence[Path], headers: Sequence[Path], *optio
 def _module(out: Path, kernel_build: Path) -> None:
     name = out.stem.removeprefix("ksonde_")
     sources = [path for path in (FIXTURES / name).iterdir() if path.name == "Kbuild" or path.suffix == ".c"]
-    if out.exists() and all(out.stat().st_mtime > path.stat().st_mtime for path in sources):
+    shared = list(FIXTURES.glob("*.h"))
+    if out.exists() and all(out.stat().st_mtime > path.stat().st_mtime for path in (*sources, *shared)):
         return
     work = out.parent / name
     work.mkdir(exist_ok=True)
     for path in sources:
         shutil.copy(path, work)
+    for path in shared:
+        shutil.copy(path, out.parent)
     make = ["make", "-s", "-C", str(kernel_build), f"M={work}"]
     command = [*make, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
     subprocess.run(command, check=True, stdout=sys.stderr)
@@ -49,13 +52,13 @@ def _module(out: Path, kernel_build: Path) -> None:
 def build(out: Path, kernel_build: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     acts = sorted((HERE / "acts").glob("*.c"))
-    headers = [*sorted((HERE / "acts").glob("*.h")), UAPI]
+    headers = [*sorted((HERE / "acts").glob("*.h")), *UAPI]
     _program(out / "act64", acts, headers, "-m64")
     # The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
     _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")
     _program(out / "hostile", [HERE / "hostile.c"], headers)
     _program(out / "storm", [HERE / "storm.c"], [])
-    for name in ("hello", "cred", "helper"):
+    for name in ("hello", "cred", "helper", "lsm", "syscall", "idt", "hidden"):
         _module(out / f"ksonde_{name}.ko", kernel_build)
 
 

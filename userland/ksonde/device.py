@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 from . import node as _node
 from . import uapi
-from .errors import DeviceMissing, DriverError, UdevMissing, VersionMismatch
+from .errors import (
+    BadInspection,
+    DeviceMissing,
+    DriverError,
+    InspectionUnknown,
+    UdevMissing,
+    VersionMismatch,
+)
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -174,19 +181,47 @@ class Device:
 
     def schema_text(self) -> bytes:
         """The text of the schema as the driver serves it (JSON)."""
-        size = 0
+        return self._ask_text(uapi.Ioctl.SCHEMA, uapi.SchemaText)
+
+    def inspect(self, what: uapi.Inspect, part: int = 0) -> Any:
+        """Have the driver look at the kernel itself; what it found.
+
+        Args:
+            what: to look at.
+            part: of it, where it has parts.
+
+        Raises:
+            InspectionUnknown: the loaded module cannot do that.
+            BadInspection: the text is no JSON.
+        """
+        from json import loads
+
+        try:
+            text = self._ask_text(uapi.Ioctl.INSPECT, uapi.InspectText, size=1 << 20, what=what, part=part)
+        except DriverError as error:
+            if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP):
+                raise InspectionUnknown(what.name.lower()) from error
+            raise
+        try:
+            return loads(text)
+        except ValueError as error:
+            raise BadInspection(str(error)) from error
+
+    def _ask_text(self, request: uapi.Ioctl, struct: Any, *, size: int = 0, **values: Any) -> bytes:
+        """The text that an ioctl copies to a buffer; the first try is with one of size bytes."""
         while True:
             buffer = (ctypes.c_char * max(size, 1))()
-            argument = uapi.pack(uapi.SchemaText, length=size, buffer=ctypes.addressof(buffer))
+            argument = uapi.pack(struct, length=size, buffer=ctypes.addressof(buffer), **values)
             try:
-                self.node.ioctl(uapi.Ioctl.SCHEMA, argument)
+                self.node.ioctl(request, argument)
             except DriverError as error:
-                needed = uapi.SchemaText.parse(bytes(argument)).needed
+                needed = struct.parse(bytes(argument)).needed
                 if error.errno != errno.ENOSPC or needed <= size:
                     raise
-                size = needed
+                # What is asked about may grow between two looks.
+                size = needed if request is uapi.Ioctl.SCHEMA else needed + needed // 8
             else:
-                return buffer.raw[: uapi.SchemaText.parse(bytes(argument)).length]
+                return buffer.raw[: struct.parse(bytes(argument)).length]
 
     def ask(self, request: uapi.Ioctl, struct: Any, **values: Any) -> Any:
         """Do an ioctl whose argument is struct, filled with values; what the driver made of it."""

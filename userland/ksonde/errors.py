@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadCapture",
+    "BadInspection",
     "BadProfile",
     "BadRecord",
     "BadRule",
@@ -21,6 +22,7 @@ __all__ = [
     "Busy",
     "DeviceMissing",
     "DriverError",
+    "InspectionUnknown",
     "KsondeError",
     "NoSuchProcess",
     "PermissionRefused",
@@ -240,6 +242,32 @@ class BadSchema(KsondeError):
         super().__init__(
             f"the schema is damaged: {message}", "report this with the output of `ksonde schema --json`"
         )
+
+
+class BadInspection(KsondeError):
+    """What the driver says of the kernel is not what it should look like."""
+
+    exit_code = 8
+
+    def __init__(self, message: str) -> None:
+        super().__init__(f"what the module found is damaged: {message}", "report this")
+
+
+class InspectionUnknown(KsondeError):
+    """The loaded module cannot look at this part of the kernel.
+
+    Attributes:
+        what: part.
+    """
+
+    exit_code = 7
+
+    def __init__(self, what: str) -> None:
+        super().__init__(
+            f"the loaded module cannot inspect {what}",
+            "it is older than this package: `ksonde unload` and `ksonde load` change it",
+        )
+        self.what = what
 
 
 class BadRecord(KsondeError):

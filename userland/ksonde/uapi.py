@@ -91,6 +91,7 @@ class Ioctl(IntEnum):
     SET_RULES = (IOC_MAGIC << 8) | 11
     RULE_STATS = (IOC_MAGIC << 8) | 12
     SET_LIMITS = (IOC_MAGIC << 8) | 13
+    INSPECT = (IOC_MAGIC << 8) | 14
 
 
 class HookState(IntEnum):
@@ -142,6 +143,13 @@ class Match(IntFlag):
     PATH_PREFIX = 0x80
 
 
+class Inspect(IntEnum):
+    """What can be asked about the kernel itself (KSONDE_INSPECT_*)."""
+
+    LSM = 1
+    INTEGRITY = 2
+
+
 class RingMode(IntEnum):
     """What a full ring does (KSONDE_RING_*)."""
 
@@ -172,6 +180,7 @@ KEEP_NONE: Final = 0xFFFFFFFF
 LIMITS_MAX: Final = 64
 LIMIT_MAX: Final = 100000
 LIMIT_PROCESSES: Final = 256
+INSPECT_MAX: Final = 16 << 20
 
 Info = Struct(
     "size" / Int32ul,
@@ -194,6 +203,16 @@ SchemaText = Struct(
     "length" / Int32ul,
     "buffer" / Int64ul,
     "needed" / Int32ul,
+    "reserved" / Int32ul,
+)
+
+InspectText = Struct(
+    "size" / Int32ul,
+    "what" / Int32ul,
+    "buffer" / Int64ul,
+    "length" / Int32ul,
+    "needed" / Int32ul,
+    "part" / Int32ul,
     "reserved" / Int32ul,
 )
 

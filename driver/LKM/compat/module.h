@@ -36,4 +36,13 @@ static inline bool ks_module_signature(const struct module *mod, bool *valid)
 #endif
 }
 
+/* Where all modules are; begin and end are the same where that is not a place of their own. */
+#ifdef CONFIG_X86_64
+#define KS_MODULES_BEGIN	MODULES_VADDR
+#define KS_MODULES_END		MODULES_END
+#else
+#define KS_MODULES_BEGIN	0UL
+#define KS_MODULES_END		0UL
+#endif
+
 #endif /* KS_COMPAT_MODULE_H */

@@ -12,7 +12,17 @@ void ks_device_uninit(void);
 
 /* ioctl.c: the calls of uapi/ksonde.h. */
 long ks_ioctl(struct file *file, unsigned int command, unsigned long argument);
+/*
+ * An argument, into a structure that begins with its size.  -EFAULT, -EINVAL
+ * for a size that cannot hold a size and one field, -E2BIG.
+ */
+int ks_ioctl_in(void *what, size_t size, void __user *argument);
+/* Back again; what the caller cannot hold is left out. */
+int ks_ioctl_out(void __user *argument, const void *what, size_t size);
 int ks_ioctl_init(void);
 void ks_ioctl_uninit(void);
+
+/* inspect.c: the call of uapi/ksonde_inspect.h. */
+long ks_ioctl_inspect(struct ks_session *session, void __user *argument);
 
 #endif /* KS_DEVICE_H */

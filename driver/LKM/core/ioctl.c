@@ -19,8 +19,7 @@
 static char *ks_schema_text;
 static size_t ks_schema_length;
 
-/* -EFAULT, -EINVAL for a size that cannot hold a size and one field, -E2BIG. */
-static int ioctl_in(void *what, size_t size, void __user *argument)
+int ks_ioctl_in(void *what, size_t size, void __user *argument)
 {
 	u32 user_size;
 
@@ -33,8 +32,7 @@ static int ioctl_in(void *what, size_t size, void __user *argument)
 	return copy_struct_from_user(what, size, argument, user_size);
 }
 
-/* what begins with the size that ioctl_in() copied; what the caller cannot hold is left out. */
-static int ioctl_out(void __user *argument, const void *what, size_t size)
+int ks_ioctl_out(void __user *argument, const void *what, size_t size)
 {
 	u32 user_size = *(const u32 *)what;
 
@@ -44,7 +42,7 @@ static int ioctl_out(void __user *argument, const void *what, size_t size)
 static long ioctl_info(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_info info;
-	int err = ioctl_in(&info, sizeof(info), argument);
+	int err = ks_ioctl_in(&info, sizeof(info), argument);
 
 	if (err)
 		return err;
@@ -61,13 +59,13 @@ static long ioctl_info(struct ks_session *session, void __user *argument)
 	info.cache_misses = ks_process_cache_misses();
 	memset(info.version, 0, sizeof(info.version));
 	strscpy((char *)info.version, KSONDE_VERSION, sizeof(info.version));
-	return ioctl_out(argument, &info, sizeof(info));
+	return ks_ioctl_out(argument, &info, sizeof(info));
 }
 
 static long ioctl_schema(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_schema schema;
-	int err = ioctl_in(&schema, sizeof(schema), argument);
+	int err = ks_ioctl_in(&schema, sizeof(schema), argument);
 	int full = 0;
 
 	if (err)
@@ -84,7 +82,7 @@ static long ioctl_schema(struct ks_session *session, void __user *argument)
 				 ks_schema_length))
 			return -EFAULT;
 	}
-	err = ioctl_out(argument, &schema, sizeof(schema));
+	err = ks_ioctl_out(argument, &schema, sizeof(schema));
 	return err ?: full;
 }
 
@@ -97,14 +95,14 @@ static long ioctl_hook(struct ks_session *session, void __user *argument)
 	info = kzalloc(sizeof(*info), GFP_KERNEL);
 	if (!info)
 		return -ENOMEM;
-	err = ioctl_in(info, sizeof(*info), argument);
+	err = ks_ioctl_in(info, sizeof(*info), argument);
 	if (err)
 		goto out_free;
 	size = info->size;
 	err = ks_engine_describe(info->index, info);
 	info->size = size;
 	if (!err)
-		err = ioctl_out(argument, info, sizeof(*info));
+		err = ks_ioctl_out(argument, info, sizeof(*info));
 out_free:
 	kfree(info);
 	return err;
@@ -124,7 +122,7 @@ static int ioctl_event_index(u64 id)
 static long ioctl_set_events(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_events events;
-	int err = ioctl_in(&events, sizeof(events), argument);
+	int err = ks_ioctl_in(&events, sizeof(events), argument);
 	u64 wanted = 0;
 	int event, id;
 
@@ -159,7 +157,7 @@ static bool ioctl_process_is(u32 tgid)
 static long ioctl_set_filter(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_filter filter;
-	int err = ioctl_in(&filter, sizeof(filter), argument);
+	int err = ks_ioctl_in(&filter, sizeof(filter), argument);
 
 	if (err)
 		return err;
@@ -184,7 +182,7 @@ static long ioctl_set_rules(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_rules asked;
 	struct ks_rules *rules;
-	int err = ioctl_in(&asked, sizeof(asked), argument);
+	int err = ks_ioctl_in(&asked, sizeof(asked), argument);
 
 	if (err)
 		return err;
@@ -199,7 +197,7 @@ static long ioctl_set_limits(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_limits asked;
 	struct ks_limits *limits;
-	int err = ioctl_in(&asked, sizeof(asked), argument);
+	int err = ks_ioctl_in(&asked, sizeof(asked), argument);
 
 	if (err)
 		return err;
@@ -213,20 +211,20 @@ static long ioctl_set_limits(struct ks_session *session, void __user *argument)
 static long ioctl_rule_stats(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_rule_stats stats;
-	int err = ioctl_in(&stats, sizeof(stats), argument);
+	int err = ks_ioctl_in(&stats, sizeof(stats), argument);
 
 	if (err)
 		return err;
 	err = ks_rules_count(rcu_dereference_protected(session->rules,
 						       lockdep_is_held(&session->lock)),
 			     stats.index, &stats.records);
-	return err ? err : ioctl_out(argument, &stats, sizeof(stats));
+	return err ? err : ks_ioctl_out(argument, &stats, sizeof(stats));
 }
 
 static long ioctl_set_ring(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_ring_setup setup;
-	int err = ioctl_in(&setup, sizeof(setup), argument);
+	int err = ks_ioctl_in(&setup, sizeof(setup), argument);
 
 	if (err)
 		return err;
@@ -250,7 +248,7 @@ static long ioctl_stats(struct ks_session *session, void __user *argument)
 	struct ks_session_cpu *sc;
 	unsigned int cpu, event, reason;
 	u32 size;
-	int err = ioctl_in(&stats, sizeof(stats), argument);
+	int err = ks_ioctl_in(&stats, sizeof(stats), argument);
 
 	if (err)
 		return err;
@@ -273,7 +271,7 @@ static long ioctl_stats(struct ks_session *session, void __user *argument)
 					local64_read(&sc->tally[event].dropped[reason]);
 		}
 	}
-	return ioctl_out(argument, &stats, sizeof(stats));
+	return ks_ioctl_out(argument, &stats, sizeof(stats));
 }
 
 static long ioctl_event_stats(struct ks_session *session, void __user *argument)
@@ -281,7 +279,7 @@ static long ioctl_event_stats(struct ks_session *session, void __user *argument)
 	struct ksonde_event_stats stats, in;
 	struct ks_tally *tally;
 	unsigned int cpu, reason;
-	int err = ioctl_in(&in, sizeof(in), argument);
+	int err = ks_ioctl_in(&in, sizeof(in), argument);
 	int event;
 
 	if (err)
@@ -301,14 +299,14 @@ static long ioctl_event_stats(struct ks_session *session, void __user *argument)
 		for (reason = 0; reason < KSONDE_DROP_REASONS; reason++)
 			stats.dropped[reason] += local64_read(&tally->dropped[reason]);
 	}
-	return ioctl_out(argument, &stats, sizeof(stats));
+	return ks_ioctl_out(argument, &stats, sizeof(stats));
 }
 
 static long ioctl_cpu_stats(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_cpu_stats stats;
 	struct ks_ring *ring;
-	int err = ioctl_in(&stats, sizeof(stats), argument);
+	int err = ks_ioctl_in(&stats, sizeof(stats), argument);
 
 	if (err)
 		return err;
@@ -321,7 +319,7 @@ static long ioctl_cpu_stats(struct ks_session *session, void __user *argument)
 	stats.position = ks_ring_position(ring);
 	stats.bytes = ring->bytes;
 	stats.dropped = READ_ONCE(ring->control->dropped);
-	return ioctl_out(argument, &stats, sizeof(stats));
+	return ks_ioctl_out(argument, &stats, sizeof(stats));
 }
 
 static long ioctl_start(struct ks_session *session, void __user *argument)
@@ -352,6 +350,7 @@ static long (* const ks_ioctls[])(struct ks_session *session, void __user *argum
 	[_IOC_NR(KSONDE_IOC_SET_RULES)]		= ioctl_set_rules,
 	[_IOC_NR(KSONDE_IOC_RULE_STATS)]	= ioctl_rule_stats,
 	[_IOC_NR(KSONDE_IOC_SET_LIMITS)]	= ioctl_set_limits,
+	[_IOC_NR(KSONDE_IOC_INSPECT)]		= ks_ioctl_inspect,
 };
 
 long ks_ioctl(struct file *file, unsigned int command, unsigned long argument)

@@ -7,8 +7,8 @@
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include "../compat/align.h"
-#include "../compat/stdarg.h"
 #include "schema.h"
+#include "text.h"
 
 #ifndef KSONDE_VERSION
 #error "KSONDE_VERSION comes from the Kbuild"
@@ -95,37 +95,20 @@ const u16 ks_event_ids[KS_EVENTS] = {
 
 #include "../events/undef.h"
 
-struct ks_text {
-	char *buffer;
-	size_t size;
-	size_t length;
-};
-
-static __printf(2, 3) void text_add(struct ks_text *text, const char *format, ...)
-{
-	size_t left = text->length < text->size ? text->size - text->length : 0;
-	va_list args;
-
-	va_start(args, format);
-	text->length += vsnprintf(left ? text->buffer + text->length : NULL, left,
-				  format, args);
-	va_end(args);
-}
-
 /* Returns the offset behind the last field. */
 static size_t schema_fields(struct ks_text *text, const struct ks_field *field, size_t offset)
 {
 	const char *comma = "";
 
-	text_add(text, "[");
+	ks_text_add(text, "[");
 	for (; field->name; field++) {
 		offset = ALIGN(offset, (size_t)field->align);
-		text_add(text, "%s[\"%s\",\"%s\",%zu,\"%s\",\"%s\"]", comma, field->name,
-			 field->type, offset, field->format, field->doc);
+		ks_text_add(text, "%s[\"%s\",\"%s\",%zu,\"%s\",\"%s\"]", comma, field->name,
+			    field->type, offset, field->format, field->doc);
 		offset += field->size;
 		comma = ",";
 	}
-	text_add(text, "]");
+	ks_text_add(text, "]");
 	return offset;
 }
 
@@ -135,12 +118,12 @@ static bool schema_event(struct ks_text *text, const struct ks_row *row, const c
 
 	if (row->context)
 		offset += sizeof(struct ks_context);
-	text_add(text, "%s\n{\"id\":%u,\"name\":\"%s\",\"profile\":\"%s\",", comma, row->id,
-		 row->name, row->profile);
-	text_add(text, "\"context\":%s,\"size\":%u,\"doc\":\"%s\",\"fields\":",
-		 row->context ? "true" : "false", row->size, row->doc);
+	ks_text_add(text, "%s\n{\"id\":%u,\"name\":\"%s\",\"profile\":\"%s\",", comma, row->id,
+		    row->name, row->profile);
+	ks_text_add(text, "\"context\":%s,\"size\":%u,\"doc\":\"%s\",\"fields\":",
+		    row->context ? "true" : "false", row->size, row->doc);
 	offset = schema_fields(text, row->fields, offset);
-	text_add(text, "}");
+	ks_text_add(text, "}");
 	return ALIGN(offset, 8) == row->size;
 }
 
@@ -151,20 +134,20 @@ size_t ks_schema_write(char *buffer, size_t size)
 	size_t offset;
 	unsigned int i;
 
-	text_add(&text, "{\"abi\":%u,\"schema\":%u,\"driver\":\"%s\",\"header_size\":%zu,",
-		 KSONDE_ABI, KSONDE_SCHEMA, KSONDE_VERSION, sizeof(struct ksonde_header));
-	text_add(&text, "\n\"header\":");
+	ks_text_add(&text, "{\"abi\":%u,\"schema\":%u,\"driver\":\"%s\",\"header_size\":%zu,",
+		    KSONDE_ABI, KSONDE_SCHEMA, KSONDE_VERSION, sizeof(struct ksonde_header));
+	ks_text_add(&text, "\n\"header\":");
 	offset = schema_fields(&text, ks_fields_header, 0);
 	right &= offset == sizeof(struct ksonde_header);
-	text_add(&text, ",\n\"context\":");
+	ks_text_add(&text, ",\n\"context\":");
 	offset = schema_fields(&text, ks_fields_context, offset);
 	right &= ALIGN(offset, 8) == sizeof(struct ksonde_header) + sizeof(struct ks_context);
-	text_add(&text, ",\n\"structs\":{\"ancestor\":{\"size\":%zu,\"fields\":",
-		 sizeof(struct ksonde_ancestor));
+	ks_text_add(&text, ",\n\"structs\":{\"ancestor\":{\"size\":%zu,\"fields\":",
+		    sizeof(struct ksonde_ancestor));
 	right &= schema_fields(&text, ks_fields_ancestor, 0) == sizeof(struct ksonde_ancestor);
-	text_add(&text, "}},\n\"events\":[");
+	ks_text_add(&text, "}},\n\"events\":[");
 	for (i = 0; i < KS_EVENTS; i++)
 		right &= schema_event(&text, &ks_rows[i], i ? "," : "");
-	text_add(&text, "]}\n");
+	ks_text_add(&text, "]}\n");
 	return right ? text.length : 0;
 }

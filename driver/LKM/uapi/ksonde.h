@@ -106,7 +106,7 @@ struct ksonde_ancestor {
 #define KSONDE_IOC_SET_RULES	_IO(KSONDE_IOC_MAGIC, 11)
 #define KSONDE_IOC_RULE_STATS	_IO(KSONDE_IOC_MAGIC, 12)
 #define KSONDE_IOC_SET_LIMITS	_IO(KSONDE_IOC_MAGIC, 13)
-
+#include "ksonde_inspect.h"	/* KSONDE_IOC_INSPECT, 14 */
 /* INFO: what this driver is. */
 struct ksonde_info {
 	__u32 size;

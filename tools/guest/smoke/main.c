@@ -206,6 +206,7 @@ static void session_one(int device)
 	session_hooks(device);
 	acts_all();
 	session_hooks(device);
+	look(device);
 	if (ioctl(device, KSONDE_IOC_STOP, 0))
 		die("STOP");
 	session_stats(device);

@@ -12,6 +12,8 @@
 
 #define CHUNK	600	/* in base64 this fits into a line of the oldest kernels */
 
+#define PAUSE_EVERY	32
+
 static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static void put(const char *line, size_t length)
@@ -59,6 +61,9 @@ void say_bytes(const char *what, const void *bytes, size_t length)
 		}
 		text[out] = '\0';
 		say("%s %s", what, text);
+		/* The console writes at its own pace; what does not fit into the log meanwhile is dropped. */
+		if (at / CHUNK % PAUSE_EVERY == PAUSE_EVERY - 1)
+			usleep(100000);
 	}
 	say("%s.", what);
 }

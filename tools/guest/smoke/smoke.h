@@ -42,6 +42,9 @@ void events_all(struct ksonde_events *events);
 int session_prepared(uint64_t bytes);
 void session_hooks(int device);
 
+/* look.c: all that INSPECT answers, with all hooks armed. */
+void look(int device);
+
 /* debug.c: nothing where the kernel cannot. */
 void debug_prepare(void);
 void debug_faults(void);

@@ -67,7 +67,8 @@ def _smoke(compiler: str, prefix: tuple[str, ...], *flags: str) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     sources = sorted(_SMOKE.glob("*.[ch]"))
     sources = [path for path in sources if path.name != "ksonde_smoke.c"]
-    content = {path.name: path.read_bytes() for path in [*sources, ROOT / "driver/LKM/uapi/ksonde.h"]}
+    sources += sorted((ROOT / "driver/LKM/uapi").glob("*.h"))
+    content = {path.name: path.read_bytes() for path in sources}
     program = home / "smoke"
     fresh = program.exists() and all(
         (home / name).exists() and (home / name).read_bytes() == text for name, text in content.items()

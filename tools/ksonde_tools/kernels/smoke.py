@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ksonde
-from ksonde import uapi
+from ksonde import integrity, lsm_hooks, uapi
 from ksonde.decoder import Decoder
 from ksonde.errors import KsondeError
 
@@ -23,7 +23,7 @@ _REFUSED, _NO_EXEC, _EACCES, _ENOENT, _NOT_EMPTY, _ENOSYS = -111, -8, -13, -2, 3
 
 @dataclass
 class Said:
-    """The guest's words: blobs (info, schema, hook, stats, record), acts, faults, and other facts."""
+    """The guest's words: blobs (info, schema, record, lsm, ...), acts, faults, and other facts."""
 
     blobs: dict[str, list[bytes]] = field(default_factory=dict)
     acts: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -42,7 +42,7 @@ def parse(log: str) -> Said:
         if word.endswith("."):
             blob = b"".join(map(base64.b64decode, parts.pop(word[:-1], [])))
             said.blobs.setdefault(word[:-1], []).append(blob)
-        elif word in ("info", "schema", "hook", "stats", "record"):
+        elif word in ("info", "schema", "hook", "stats", "record", "lsm", "integrity"):
             parts.setdefault(word, []).append(rest)
         elif word in ("act", "faults"):
             name, _, facts = rest.partition(" ")
@@ -114,7 +114,7 @@ class Checker:
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
-            self._helper, self._lost, self._state,
+            self._helper, self._lost, self._state, self._lsm, self._integrity,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -429,6 +429,28 @@ class Checker:
             self._fail("session_state", f"the stream's first words are {first[:3]}")
         if uapi.Stats.parse(self.said.blobs["stats"][0]).dropped[0]:
             self._fail("session_state", "records of the acts were dropped")
+
+    def _lsm(self) -> None:
+        hooks = lsm_hooks.Hooks.parse(json.loads(self.said.blobs["lsm"][0]))
+        for finding in hooks.findings(None):
+            self._fail("lsm", str(finding))
+        agree = sum(hook.agree is True for hook in hooks.hooks)
+        callbacks = sum(len(hook.callbacks) for hook in hooks.hooks)
+        self.said.notes.append(
+            "; ".join([f"{len(hooks.hooks)} LSM hooks, {callbacks} callbacks, {agree} agree", *hooks.notes()])
+        )
+
+    def _integrity(self) -> None:
+        parts = [integrity.Part.parse(json.loads(text), 0) for text in self.said.blobs["integrity"]]
+        for part in parts:
+            for finding in part.findings:
+                self._fail("integrity", f"{part.name}: {finding}")
+        if parts[0].parts != len(parts):
+            self._fail("integrity", f"{len(parts)} of {parts[0].parts} parts were answered")
+        said = (
+            f"{part.name}: {part.checked} checked" + (f", {part.why}" if part.why else "") for part in parts
+        )
+        self.said.notes.append("; ".join(said))
 
     def _faults(self) -> None:
         for call in ("open", "start", "map"):

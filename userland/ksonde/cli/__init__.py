@@ -24,8 +24,10 @@ from . import (
     exit,  # noqa: A004
     hooks,
     load,
+    lsm,
     preflight,
     profile,
+    scan,
     schema,
     stat,
     status,
@@ -54,6 +56,8 @@ app.command(short_help="Append what happens to a file: the service.")(agent.agen
 app.command(short_help="Where the module is attached, and what that costs.")(hooks.hooks)
 app.command(short_help="Count events: rates, drops, how full the rings get.")(stat.stat)
 app.command(short_help="List the events, or the fields of one.")(schema.schema)
+app.command(short_help="Who sits in the kernel's LSM hooks.")(lsm.lsm)
+app.command(short_help="Is this kernel still the one that was booted.")(scan.scan)
 app.add_typer(profile.app, name="profile", short_help="List, show or check profiles: named sets of events.")
 app.command(short_help="Load the module.")(load.load)
 app.command(short_help="Unload the module.")(unload.unload)

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-only WITH Linux-syscall-note */
+/*
+ * The second part of uapi/ksonde.h, which includes it: questions about the
+ * kernel itself.  They are answered at once, by a text; no session has to be
+ * started for them.
+ */
+#ifndef _UAPI_KSONDE_INSPECT_H
+#define _UAPI_KSONDE_INSPECT_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define KSONDE_IOC_INSPECT	_IO(0xb5, 14)
+
+/* What is asked; EOPNOTSUPP for one that this driver does not know. */
+enum ksonde_inspect_what {
+	KSONDE_INSPECT_LSM = 1,		/* the callbacks of all LSM hooks */
+	KSONDE_INSPECT_INTEGRITY = 2,	/* is it still the kernel that was booted */
+};
+
+/* The greatest text; a longer one fails with EFBIG. */
+#define KSONDE_INSPECT_MAX	(16 << 20)
+
+/*
+ * INSPECT: looks, and copies what it found to buffer, as JSON (not
+ * NUL-terminated).  needed is always set; ENOSPC when length was less: the
+ * next look may find more.  Whoever may open a session may ask; addresses are
+ * in the text only for who has CAP_SYSLOG or CAP_SYS_ADMIN when it asks.
+ * One look at a time: another session's waits.
+ */
+struct ksonde_inspect {
+	__u32 size;
+	__u32 what;		/* enum ksonde_inspect_what */
+	__u64 buffer;		/* user address */
+	__u32 length;		/* in: bytes at buffer; out: bytes written */
+	__u32 needed;		/* out: bytes of the whole text */
+	__u32 part;		/* of INTEGRITY, from 0; ENOENT past the last.  Else 0 */
+	__u32 reserved;
+};
+
+#endif /* _UAPI_KSONDE_INSPECT_H */

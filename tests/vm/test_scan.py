@@ -1,0 +1,143 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Is this kernel still the one that was booted: ksonde scan."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ksonde
+from acting import TESTS
+from ksonde import integrity
+
+KSONDE = [sys.executable, "-m", "ksonde"]
+KALLSYMS = Path("/proc/kallsyms")
+#: Tables that this kernel has; a switch has taken the place of the compat ones in newer ones.
+TABLES = [
+    table
+    for table in ("sys_call_table", "ia32_sys_call_table")
+    if os.geteuid() == 0 and f" {table}\n" in KALLSYMS.read_text()
+]
+#: getppid
+NUMBERS = {"sys_call_table": 110, "ia32_sys_call_table": 64}
+
+
+@contextmanager
+def fixture(name: str, *words: str) -> Iterator[None]:
+    subprocess.run(["insmod", TESTS / f"ksonde_{name}.ko", *words], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["rmmod", f"ksonde_{name}"], check=True)
+
+
+def scan() -> tuple[int, dict[str, Any]]:
+    done = subprocess.run([*KSONDE, "scan", "--json"], capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return done.returncode, {part["name"]: part for part in json.loads(done.stdout)["parts"]}
+
+
+def findings() -> list[Any]:
+    """Findings of all parts."""
+    return [finding for part in integrity.scan() for finding in part.findings]
+
+
+def only(parts: dict[str, Any], name: str) -> dict[str, Any]:
+    """The only finding, in that part."""
+    (finding,) = parts[name]["findings"]
+    assert not [part["name"] for part in parts.values() if part["findings"] and part["name"] != name]
+    assert isinstance(finding, dict)
+    return finding
+
+
+def symbols() -> dict[str, int]:
+    lines = (line.split() for line in KALLSYMS.read_text().splitlines())
+    return {name: int(address, 16) for address, _kind, name, *_module in lines}
+
+
+def test_a_clean_kernel_has_no_finding() -> None:
+    code, parts = scan()
+    assert (code, sorted(parts)) == (0, ["idt", "modules", "syscalls"])
+    for part in parts.values():
+        assert (part["findings"], part["why"]) == ([], "")
+    assert parts["syscalls"]["checked"] > 400
+    assert parts["idt"]["checked"] > 100
+    listed = len(Path("/proc/modules").read_text().splitlines())
+    assert parts["modules"]["checked"] == listed
+
+
+def test_command() -> None:
+    done = subprocess.run([*KSONDE, "scan"], capture_output=True, text=True, check=True)
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["syscalls", "idt", "modules"]
+    assert done.stdout.count("nothing found") == 3
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_slot_of_a_table_of_system_calls(table: str) -> None:
+    with fixture("syscall", f"table={table}", f"number={NUMBERS[table]}"):
+        assert os.getppid() > 0
+        code, parts = scan()
+        assert code == 3
+        finding = only(parts, "syscalls")
+        assert (finding["event"], finding["where"]) == (701, f"{table}[{NUMBERS[table]}]")
+        place = finding["place"]
+        assert int(place["address"], 16) == symbols()["ksonde_syscall_wrapper"]
+        assert (place["symbol"], place["offset"]) == ("ksonde_syscall_wrapper", 0)
+        assert (place["module"], place["kernel"]) == ("ksonde_syscall", False)
+    assert scan()[0] == 0
+
+
+def test_a_gate() -> None:
+    with fixture("idt"):
+        code, parts = scan()
+        assert code == 3
+        finding = only(parts, "idt")
+        assert (finding["event"], finding["where"]) == (703, "gate 5")
+        place = finding["place"]
+        assert int(place["address"], 16) == symbols()["ksonde_idt_handler"]
+        assert (place["symbol"], place["module"]) == ("ksonde_idt_handler", "ksonde_idt")
+    assert scan()[0] == 0
+
+
+def test_a_module_that_hides() -> None:
+    hide = Path("/sys/module/ksonde_hidden/parameters/hide")
+    with fixture("hidden"):
+        assert scan()[0] == 0
+        hide.write_text("1")
+        try:
+            assert "ksonde_hidden" not in Path("/proc/modules").read_text()
+            code, parts = scan()
+        finally:
+            hide.write_text("0")
+        assert code == 3
+        finding = only(parts, "modules")
+        assert (finding["event"], finding["where"]) == (702, "module ksonde_hidden")
+        assert finding["what"] == "a module has memory, but is not in the list of modules"
+        assert scan()[0] == 0
+
+
+def test_no_finding_while_modules_come_and_go_and_hooks_are_armed() -> None:
+    end = threading.Event()
+
+    def churn() -> None:
+        while not end.is_set():
+            subprocess.run(["insmod", TESTS / "ksonde_hello.ko"], check=True)
+            subprocess.run(["rmmod", "ksonde_hello"], check=True)
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        with ksonde.open(["execve", "connect", "open"]):
+            assert [findings() for _ in range(20)] == [[]] * 20
+    finally:
+        end.set()
+        thread.join()

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""ksonde scan: is this kernel still the one that was booted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from . import exit  # noqa: A004
+from .options import JsonOption
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ksonde.integrity import Part
+
+
+def scan(json: JsonOption = False) -> int:
+    """Look whether this kernel is still the one that was booted; exits with 3 when something is not so.
+
+    Its system calls, its interrupts, and modules that hide. The findings say who owns the code that was put
+    there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
+    """
+    from ksonde import integrity
+
+    parts = list(_progress(integrity.scan()))
+    if json:
+        from dataclasses import asdict
+        from json import dumps
+
+        typer.echo(dumps({"parts": [asdict(part) for part in parts]}, indent=1))
+    else:
+        typer.echo("\n".join(_lines(parts)))
+    return exit.FINDINGS if any(part.findings for part in parts) else exit.OK
+
+
+def _progress(parts: Iterable[Part]) -> Iterator[Part]:
+    """Each part, when it is there; on a terminal with a line that goes away again."""
+    import sys
+
+    shows = sys.stderr.isatty()
+    for part in parts:
+        if shows:
+            print(f"\r\x1b[K{part.number + 1} of {part.parts}", end="", file=sys.stderr, flush=True)
+        yield part
+    if shows:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+
+def _lines(parts: list[Part]) -> Iterator[str]:
+    from ksonde.text import plural, printable
+
+    width = max((len(part.name) for part in parts), default=0)
+    for part in parts:
+        found = plural(len(part.findings), "FINDING") if part.findings else "nothing found"
+        why = f"; {part.why}" if part.why else ""
+        yield printable(f"{part.name.ljust(width)}  {part.checked:,} checked, {found}{why}")
+        yield from (f"  {printable(str(finding))}" for finding in part.findings)
