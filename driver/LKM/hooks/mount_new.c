@@ -23,7 +23,8 @@
 #define TREE_RECURSIVE		0x8000	/* AT_RECURSIVE */
 #define OF_A_MOUNT_NOSYMFOLLOW	0x80	/* MNT_NOSYMFOLLOW, from v5.10 on */
 /* What fsconfig(2) can set; file systems add others of their own. */
-#define CONTEXT_FLAGS		(SB_RDONLY | SB_SYNCHRONOUS | SB_MANDLOCK | SB_DIRSYNC | SB_LAZYTIME)
+#define CONTEXT_FLAGS \
+	(SB_RDONLY | SB_SYNCHRONOUS | SB_MANDLOCK | SB_DIRSYNC | SB_LAZYTIME)
 #define MOUNT_NOSYMFOLLOW	256	/* MS_NOSYMFOLLOW */
 
 static struct ks_record *begin(struct ks_hook *hook, u32 kind)
