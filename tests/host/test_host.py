@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hosted import build, run
+from hosted import HERE, build, run
 
 
 @pytest.fixture(scope="session")

@@ -173,7 +173,7 @@ def test_completion_of_events(run: Run) -> None:
     assert complete_event("") == []
     run("schema")
     assert complete_event("con") == ["connect"]
-    assert complete_event("a") == ["all"]
+    assert complete_event("al") == ["all"]
 
 
 # ------------------------------------------------------------------ errors

@@ -5,7 +5,7 @@
 #ifndef KS_RULES_H
 #define KS_RULES_H
 
-#include <linux/bits.h>
+#include <linux/bitops.h>
 #include <linux/types.h>
 #include "../events/events.h"
 
