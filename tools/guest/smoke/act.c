@@ -268,4 +268,5 @@ void acts_all(void)
 	act_cred();
 	act_compat();
 	acts_more();
+	acts_process();
 }

@@ -30,6 +30,8 @@ void acts_prepare(void);
 void acts_all(void);
 /* more.c: those that nothing else builds upon. */
 void acts_more(void);
+/* process.c: on other processes, and on the own memory. */
+void acts_process(void);
 /* What the copies of this program do when they are executed. */
 int acted(int argc, char **argv);
 /* So many processes that end at once. */

@@ -114,7 +114,8 @@ class Checker:
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
-            self._helper, self._lost, self._state, self._lsm, self._integrity,
+            self._helper, self._intruded, self._itself, self._dns,
+            self._lost, self._state, self._lsm, self._integrity,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -410,6 +411,38 @@ class Checker:
         self._same(found[0], "helper", tgid=me, argc=4, wait=6, argv=(found[0].path, "-q", "--", asked))
         if not found[0].caller or found[0].caller_module:
             self._fail(event, f"helper: the caller is {found[0].caller} of {found[0].caller_module}")
+
+    def _intruded(self) -> None:
+        me, facts = self._done("ptrace", "ptrace"), self.said.acts["ptrace"]
+        record = self._find("ptrace", "attach", tgid=me, request=16)
+        self._same(
+            record, "attach", pid=facts["child"], target_tgid=facts["child"], target_exe="/init", result=0
+        )
+        facts = self.said.acts["process_vm"]
+        record = self._find("process_vm", "readv", tgid=me, kind=1)
+        told = {"target_tgid": facts["child"], "pieces": 1, "result": min(facts["result"], 0)}
+        self._same(record, "readv", **told, length=1 if facts["result"] > 0 else None)
+
+    def _itself(self) -> None:
+        child, page = self.said.acts["prctl"]["tgid"], self.said.acts["mprotect"]
+        old = None if self._is_by("prctl", "sys_exit") else "init"
+        record = self._find("prctl", "name", tgid=child, option=15)
+        self._same(record, "name", name="a\n\x1e\x17", old_name=old, result=0)
+        record = self._find("mprotect", "page", tgid=page["tgid"], start=page["start"])
+        told = {"protection": 5, "current_protection": 1, "path": None, "owner_tgid": page["tgid"]}
+        self._same(record, "page", length=page["length"], **told)
+        nap = {"tgid": self.said.acts["nanosleep"]["tgid"], "nanoseconds": 1_000_000, "seconds": 0}
+        self._same(self._find("nanosleep", "nap", **nap), "nap", clock=1, absolute=0)
+
+    def _dns(self) -> None:
+        facts = self.said.acts["dns"]
+        record = self._find("dns_query", "answer", tgid=facts["tgid"])
+        self._same(
+            record, "answer", name="a", qtype=1, qclass=1, rcode=0, opcode=0, query_id=0x1234, problem=0,
+            answer_count=1, answers=("A 192.0.2.1",), family=2, protocol=17, remote_port=53,
+            remote_address="127.0.0.1", local_address="127.0.0.1", local_port=facts["port"],
+            length=facts["length"],
+        )  # fmt: skip
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
