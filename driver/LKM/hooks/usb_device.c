@@ -68,7 +68,7 @@ static void put_interfaces(struct ks_record *record, struct ksonde_ref *ref,
 }
 
 static void put_facts(struct ks_record *record, struct ks_event_usb_device *e,
-		       const struct usb_device *device)
+		      const struct usb_device *device)
 {
 	e->vendor_id = le16_to_cpu(device->descriptor.idVendor);
 	e->product_id = le16_to_cpu(device->descriptor.idProduct);
