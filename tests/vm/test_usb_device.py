@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Event 610.
 
-The devices are made by the kernel itself: a controller that is none (dummy_hcd) and what one can plug into
-it (a gadget, through configfs).  They come and go on a bus of their own, as real ones do.
+One device is QEMU's, plugged and unplugged by its monitor.  The others the kernel makes itself: a controller
+that is none (dummy_hcd) and what one can plug into it (a gadget, through configfs), as those can say of
+themselves whatever a test wants.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ EVENTS = ["usb_device"]
 ADDED, REMOVED = 1, 2
 KTHREAD = 8
 GADGETS = Path("/sys/kernel/config/usb_gadget")
+USBCORE = Path("/sys/module/usbcore")
 DEVICES = Path("/sys/bus/usb/devices")
 #: What a device may say of itself is UTF-16.
 ODD = "a\nb\"c'd\\e\x1ef\x17h\u00e9 i"
-LINUX, HIGH_SPEED_HUB, HUB = 0x1D6B, 2, 9
+LINUX, HIGH_SPEED_HUB, HUB, QEMU = 0x1D6B, 2, 9, 0x0627
 
 
 def modprobe(*words: str) -> None:
@@ -35,7 +37,11 @@ def modprobe(*words: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def gadgets() -> Iterator[None]:
+def gadgets(module_session: ksonde.Session) -> Iterator[None]:
+    """The session is there before usbcore is: what it is told later is what this finds."""
+    hook = next(hook for hook in module_session.device.hooks() if hook.name == "usb_device")
+    assert (hook.state, hook.mechanism, hook.target) == ("armed", "notifier", "usb")
+    assert not USBCORE.exists()
     modprobe("-a", "dummy_hcd", "libcomposite", "usb_f_acm", "usb_f_ss_lb")
     subprocess.run(["mount", "-t", "configfs", "configfs", "/sys/kernel/config"], check=False)
     yield
@@ -150,6 +156,32 @@ def test_plugged_and_unplugged(tap: Tap, gadgets: None, said: str | None) -> Non
         gadget.remove()
 
 
+@pytest.fixture
+def socket() -> Iterator[Path]:
+    """Where one can ask for a device to be plugged into QEMU's controller, or unplugged."""
+    names = Path("/sys/class/virtio-ports").glob("*/name")
+    port = next(name.parent.name for name in names if name.read_text() == "usb\n")
+    modprobe("xhci_pci")
+    yield Path("/dev") / port
+    modprobe("-r", "xhci_pci")
+
+
+def test_of_the_machine(tap: Tap, socket: Path) -> None:
+    """The controller has two root hubs; then QEMU's tablet comes, and goes."""
+    until = time.monotonic() + 60
+    while not list(DEVICES.glob("usb[2-9]")) and time.monotonic() < until:
+        time.sleep(0.1)
+    tap.collect()
+    socket.write_bytes(b"plug\n")
+    record = wait_for(tap, ADDED, vendor_id=QEMU)
+    expected = fields_of(DEVICES / Path(record.device_path).name)
+    assert expected["product"] == "QEMU USB Tablet" and expected["interfaces"][0][:2] == "03"
+    check(tap, record, expected)
+    socket.write_bytes(b"unplug\n")
+    gone = wait_for(tap, REMOVED, vendor_id=QEMU)
+    check(tap, gone, {**expected, "action": REMOVED, "configuration": None, "interfaces": None})
+
+
 def test_driver_is_taken_away(tap: Tap, gadgets: None) -> None:
     """It is still there, with its configuration, but nobody's: to usbcore it has gone, and comes anew."""
     gadget = Gadget("g2", product="p")
@@ -191,13 +223,12 @@ def test_controllers(tap: Tap, gadgets: None) -> None:
     assert record.comm == "modprobe"
 
 
-def test_usbcore_comes_later_and_stays(module_session: ksonde.Session, gadgets: None) -> None:
-    """The hook is armed before it is there; whoever is in its chain keeps it."""
-    hook = next(hook for hook in module_session.device.hooks() if hook.name == "usb_device")
-    assert (hook.state, hook.mechanism, hook.target) == ("armed", "notifier", "usb")
-    references = next(
-        line.split()[2]
-        for line in Path("/proc/modules").read_text().splitlines()
-        if line.startswith("usbcore ")
-    )
-    assert int(references) > 0
+def test_usbcore_stays(tap: Tap, gadgets: None) -> None:
+    """Whoever is in its chain keeps it, also when no controller does any more."""
+    modprobe("-r", "dummy_hcd", "cdc_acm")
+    wait_for(tap, REMOVED)
+    assert int((USBCORE / "refcnt").read_text()) > 0
+    done = subprocess.run(["rmmod", "usbcore"], capture_output=True, text=True, check=False)
+    assert "in use" in done.stderr and USBCORE.exists()
+    modprobe("dummy_hcd")
+    wait_for(tap, ADDED)
