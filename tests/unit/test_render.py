@@ -585,6 +585,16 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
         ),
         (
             record(
+                "usb_device",
+                {"action": 1, "vendor_id": 0x1D6B, "product_id": 2, "product": "a\n", "manufacturer": "b c"}
+                | {"serial": "1", "interfaces": ("030101", "420000", "030000")}
+                | {"device_path": "/devices/x/1-1"},
+            ),
+            "added 1d6b:0002 $'a\\n' (by 'b c', serial 1, human interface, class 42, /devices/x/1-1)",
+        ),
+        (record("usb_device", {"action": 2, "vendor_id": 1, "product_id": 0xFFFF}), "removed 0001:ffff"),
+        (
+            record(
                 "session_state",
                 {"what": 3, "hook_name": "connect", "mechanism": 4, "detail": "no x\ntaken\n"},
             ),

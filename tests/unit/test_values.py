@@ -55,6 +55,7 @@ def _names() -> values.Names:
         (8, "session_change", "hook disarmed"),
         (5, "drop_reason", "governor"),
         (6, "mechanism", "sys_exit"),
+        (7, "mechanism", "notifier"),
         (7, "of the future", "7"),
         (7, "", "7"),
         ("a b\n", "path", "$'a b\\n'"),

@@ -12,7 +12,7 @@ from ksonde.record import Record
 
 STARTED, ARMED, DEGRADED, UNAVAILABLE, FILTER, STOPPED = range(1, 7)
 STATES = {"armed": ARMED, "degraded": DEGRADED, "unavailable": UNAVAILABLE}
-MECHANISMS = ("none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit")
+MECHANISMS = ("none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit", "notifier")
 
 
 def data_of(record: Record) -> dict[str, Any]:

@@ -25,10 +25,12 @@ _FILE_LINES = 400
 #: X-macro files: no C of their own, only rows.
 _ROWS = ("events",)
 #: What checkpatch says of a file, wrongly: compat/ is there to know the versions of kernels (and their
-#: is no constant on the left side) and to ask __has_include(<x.h>), and what makes C of rows it cannot read.
+#: is no constant on the left side) and to ask __has_include(<x.h>), what makes C of rows it cannot read, and
+#: names are those of the USB specification.
 _UNHEEDED = {
     "/compat/": "LINUX_VERSION_CODE,CONSTANT_COMPARISON,NEW_TYPEDEFS,SPACING,DEPRECATED_API",
     "/core/schema.c": "MULTISTATEMENT_MACRO_USE_DO_WHILE,TRAILING_SEMICOLON,BRACKET_SPACE",
+    "/hooks/usb_device.c": "CAMELCASE",
     "/engine/hook.": "COMPLEX_MACRO,TRAILING_SEMICOLON,LINE_SPACING",
 }
 _FENCE = re.compile(r"LINUX_VERSION_CODE|KERNEL_VERSION|HAVE_")

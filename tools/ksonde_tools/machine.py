@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Runs one command in a virtual machine, and judges the kernel's log."""
+"""Runs one command in a virtual machine, and judges the kernel's log.
+
+With `usb` the machine has a USB controller, and who writes "plug" or "unplug" and a newline to the guest's
+port `usb` gets a device into it, or out: QEMU's monitor does no more than that for the guest.
+"""
 
 from __future__ import annotations
 
@@ -46,6 +50,8 @@ _HARMLESS = re.compile(
     r"^(?:\[[^]]*\])?\s+(?:\? )?\w*lockdep\w*\+0x"
     r"|\bDEBUG\b|lockdep is turned off|RCU lockdep checking is enabled|Lock dependency validator"
 )
+#: What the guest may ask QEMU's monitor for.
+_USB = {b"plug": b"device_add usb-tablet,id=plugged,bus=usb.0\n", b"unplug": b"device_del plugged\n"}
 _PROBE_SECONDS = 15
 _LOGS_KEPT = 100
 
@@ -70,6 +76,7 @@ class Run:
     log: Path | None = None
     qemu: Sequence[str] = ()
     panic: str = ""
+    usb: bool = False
 
 
 @dataclasses.dataclass
@@ -96,7 +103,7 @@ def run(task: Run, out: Sink | None = None, err: Sink | None = None) -> Result:
     with tempfile.TemporaryDirectory(prefix="ksonde-vm-") as scratch:
         initrd = Path(scratch) / "initrd"
         initrd.write_bytes(initramfs.make(task.kernel, _guest_files(task)))
-        pumps = _Pumps(out or _to(1), err or _to(2))
+        pumps = _Pumps(out or _to(1), err or _to(2), task.usb)
         code = _run_qemu(task, initrd, log, pumps, began + task.timeout)
     bad = bad_lines(log)
     if task.panic and code is not None:
@@ -233,7 +240,10 @@ def _arguments(task: Run, initrd: Path, log: Path, ports: dict[str, int]) -> lis
     command += ["-device", "virtio-9p-pci,fsdev=root,mount_tag=root", "-device", "virtio-serial-pci"]
     for name, descriptor in ports.items():
         command += ["-chardev", f"socket,id={name},fd={descriptor}"]
-        command += ["-device", f"virtserialport,chardev={name},name={name}"]
+        if name != "monitor":
+            command += ["-device", f"virtserialport,chardev={name},name={name}"]
+    if task.usb:
+        command += ["-device", "qemu-xhci,id=usb", "-mon", "chardev=monitor,mode=readline"]
     command += ["-chardev", f"file,id=log,path={log},append=on", "-serial", "chardev:log"]
     command += ["-kernel", str(task.kernel.image), "-initrd", str(initrd)]
     # no_timer_check: an emulated CPU that has to wait for the machine is not a timer that is broken.
@@ -244,24 +254,36 @@ def _arguments(task: Run, initrd: Path, log: Path, ports: dict[str, int]) -> lis
 class _Pumps:
     """Reads the guest's ports and hands on what comes."""
 
-    def __init__(self, out: Sink, err: Sink) -> None:
+    def __init__(self, out: Sink, err: Sink, usb: bool = False) -> None:
         self.code: int | None = None
         self._said = b""
+        self._asked = b""
         self._sinks: dict[str, Sink] = {"out": out, "err": err, "control": self._control, "signal": _ignore}
+        if usb:
+            self._sinks.update(usb=self._usb, monitor=_ignore)
         self._selector = selectors.DefaultSelector()
         self.far: dict[str, int] = {}
+        self._near: dict[str, socket.socket] = {}
         self._sockets: list[socket.socket] = []
         for name, sink in self._sinks.items():
             near, far = socket.socketpair()
             self._sockets += [near, far]
             self._selector.register(near, selectors.EVENT_READ, sink)
             self.far[name] = far.fileno()
+            self._near[name] = near
 
     def _control(self, data: bytes) -> None:
         self._said += data
         match = re.search(rb"^exit (\d+)\n", self._said, re.MULTILINE)
         if match:
             self.code = EXIT_TOOL if b"insmod\n" in self._said else int(match.group(1))
+
+    def _usb(self, data: bytes) -> None:
+        *lines, self._asked = (self._asked + data).split(b"\n")
+        for line in lines:
+            command = _USB.get(line)
+            if command is not None:
+                self._near["monitor"].send(command)
 
     def started(self) -> None:
         """Close the far ends: they are QEMU's now."""
@@ -286,7 +308,7 @@ class _Pumps:
 
     def interrupt(self) -> None:
         """Have the guest's command interrupted, as from the keyboard."""
-        self._sockets[-2].send(b"INT\n")
+        self._near["signal"].send(b"INT\n")
 
     def close(self) -> None:
         for end in self._sockets:

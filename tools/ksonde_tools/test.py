@@ -115,6 +115,7 @@ def _in_guest(options: argparse.Namespace) -> int:
         timeout=options.timeout,
         environment=environment,
         cwd=ROOT,
+        usb=True,
     )
     code = machine.run(task).code
     if code or options.pytest:

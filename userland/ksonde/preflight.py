@@ -361,12 +361,20 @@ class Judge:
             "kretprobe": self._kretprobe,
             "syscall": self._syscall,
             "sys_exit": lambda _names: self._tracepoint("sys_exit"),
+            "notifier": self._notifier,
         }
         return tests[point.mechanism](point.target)
 
     def _off(self, *names: str) -> str:
         missing = [name for name in names if self.config and self.config.get(name) != "y"]
         return f"CONFIG_{missing[0]} is off" if missing else ""
+
+    def _notifier(self, name: str) -> str:
+        """A chain may be in a module that comes later: that it can be built is all it takes."""
+        option = {"usb": "USB"}.get(name)
+        if option is None:
+            return "this kernel has no such chain"
+        return "" if not self.config or self.config.get(option) in ("y", "m") else f"CONFIG_{option} is off"
 
     def _tracepoint(self, name: str) -> str:
         if self.symbols is not None and not self.symbols.has_tracepoint(name):

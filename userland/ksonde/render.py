@@ -62,6 +62,7 @@ _CODES = {
     "reboot": "1;33",
     "io_uring": "35",
     "call_usermodehelper": "32",
+    "usb_device": "1;33",
     "perf_event_open": "35",
     "lost": "1;97;41",
     "dim": "2",
@@ -171,6 +172,7 @@ class Renderer:
             "io_uring": self._io_uring,
             "perf_event_open": self._perf_event_open,
             "call_usermodehelper": self._call_usermodehelper,
+            "usb_device": self._usb_device,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -599,6 +601,24 @@ class Renderer:
         elif get(record, "caller_address"):
             notes.append(self.paint("alert", f"for unknown code at {record.caller_address:#x}"))
         return join([self.paint("strong", text.shorten(command, self._width)), self._notes(notes)])
+
+    def _usb_device(self, record: Record) -> str:
+        ids = [get(record, name) for name in ("vendor_id", "product_id")]
+        product, manufacturer, serial = (get(record, name) for name in ("product", "manufacturer", "serial"))
+        classes = dict.fromkeys(one[:2] for one in get(record, "interfaces") or ())
+        notes = [f"by {text.quote(manufacturer)}"] if manufacturer is not None else []
+        notes += [f"serial {text.quote(serial)}"] if serial is not None else []
+        notes += [values.USB_CLASSES.get(one) or f"class {text.printable(one)}" for one in classes]
+        notes += [text.quote(get(record, "device_path"))] if get(record, "device_path") is not None else []
+        action = values.enum_name("usb_action", get(record, "action"))
+        return join(
+            [
+                self.paint("alert", action),
+                "" if None in ids else f"{ids[0]:04x}:{ids[1]:04x}",
+                self._strong(product) if product is not None else "",
+                self._notes([self.paint("dim", note) for note in notes]),
+            ]
+        )
 
     def _connect(self, record: Record) -> str:
         family = get(record, "family")

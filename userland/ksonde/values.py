@@ -162,6 +162,25 @@ _BITS: dict[str, dict[int, str]] = {
         0x200000000: "INTO_CGROUP",
     },
 }
+#: Of USB interfaces, by the two digits of their class.
+USB_CLASSES = {
+    "01": "audio",
+    "02": "communication",
+    "03": "human interface",
+    "05": "physical",
+    "06": "image",
+    "07": "printer",
+    "08": "mass storage",
+    "09": "hub",
+    "0a": "data",
+    "0b": "smart card",
+    "0e": "video",
+    "dc": "diagnostic",
+    "e0": "wireless",
+    "ef": "miscellaneous",
+    "fe": "application specific",
+    "ff": "vendor specific",
+}
 TAINTS = {
     0: "proprietary",
     1: "forced load",
@@ -280,6 +299,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         0xCDEF0123: "HALT",
         0xD000FCE2: "SW_SUSPEND",
     },
+    "usb_action": {1: "added", 2: "removed"},
     "io_uring_kind": {1: "setup", 2: "personality", 3: "override"},
     "perf_type": {
         0: "HARDWARE",
@@ -313,6 +333,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         4: "kretprobe",
         5: "syscall",
         6: "sys_exit",
+        7: "notifier",
     },
 }
 DROP_REASONS: dict[str, str] = {

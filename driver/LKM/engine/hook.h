@@ -37,8 +37,8 @@ struct ks_syscall {
 struct ks_point {
 	u32 mechanism;		/* enum ksonde_mechanism */
 	/*
-	 * Tracepoint, function, or functions or system calls "a b c".  A system
-	 * call "c?" may be missing, but not all of them.
+	 * Tracepoint, function, chain, or functions or system calls "a b c".  A
+	 * system call "c?" may be missing, but not all of them.
 	 */
 	const char *target;
 	union {
@@ -75,6 +75,8 @@ struct ks_point {
 			void (*leave)(struct ks_hook *hook, long ret, void *data);
 			size_t data_size;
 		} call;
+		/* NOTIFIER: what happens, and to what, in the chain's own terms */
+		void (*notify)(struct ks_hook *hook, unsigned long action, void *what);
 	};
 };
 
@@ -97,6 +99,8 @@ struct ks_point {
 	  .syscall = { on_exit, on_enter, size } }
 #define KS_SYS_EXIT(names, fn) \
 	{ .mechanism = KSONDE_MECH_SYS_EXIT, .target = names, .syscall = { fn } }
+#define KS_NOTIFIER(chain, fn) \
+	{ .mechanism = KSONDE_MECH_NOTIFIER, .target = chain, .notify = fn }
 
 /* One hit in so many is timed: a clock read costs more than the counting. */
 #define KS_TIMED_EVERY	64

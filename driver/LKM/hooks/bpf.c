@@ -158,6 +158,14 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	record_bpf(hook, data, ret);
 }
 
+static bool enter_call(struct ks_hook *hook, const struct ks_syscall *call, void *data)
+{
+	if (!ks_is_wanted(bpf) || !is_told(call->arg[0]))
+		return false;
+	ks_note_drop(KS_NOTE_BPF);
+	return true;
+}
+
 static void leave_call(struct ks_hook *hook, const struct ks_syscall *call, const void *data)
 {
 	const struct asking asking = { call->arg[0], call->arg[2], call->arg[1] };
@@ -169,7 +177,7 @@ static void leave_call(struct ks_hook *hook, const struct ks_syscall *call, cons
 /* __sys_bpf() is there since v5.14, af2ac3e13e45. */
 static const struct ks_point points[] = {
 	KS_KRETPROBE("__sys_bpf", enter, leave, sizeof(struct asking)),
-	KS_SYSCALL("bpf", leave_call),
+	KS_SYSCALL_FROM("bpf", enter_call, leave_call, 0),
 	KS_SYS_EXIT("bpf", leave_call),
 	{}
 };

@@ -5,6 +5,7 @@
  * flags are what the kernel itself says of a new ring; of one that was refused
  * there is only what the program's memory says.
  */
+#include <linux/bitops.h>
 #include <linux/cred.h>
 #include <linux/string.h>
 #include "../context/context.h"
@@ -65,7 +66,7 @@ static bool find_flags(struct ks_record *record, const struct ks_syscall *call, 
 static bool is_told(const struct ks_syscall *call)
 {
 	return call->which == CALL_SETUP ||
-	       ((u32)call->arg[1] & ~REGISTERED_RING) == REGISTER_PERSONALITY;
+	       ((u32)call->arg[1] & ~(u32)REGISTERED_RING) == REGISTER_PERSONALITY;
 }
 
 static bool enter(struct ks_hook *hook, const struct ks_syscall *call, void *data)

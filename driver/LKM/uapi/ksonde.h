@@ -153,6 +153,7 @@ enum ksonde_mechanism {
 	KSONDE_MECH_KRETPROBE = 4,
 	KSONDE_MECH_SYSCALL = 5,	/* kretprobes on the named system calls' functions */
 	KSONDE_MECH_SYS_EXIT = 6,	/* the global sys_exit tracepoint, dispatched */
+	KSONDE_MECH_NOTIFIER = 7,	/* a chain of the kernel's own notifications */
 };
 
 /* HOOK: one row of the hook table; index is the input, ENOENT past the end. */
@@ -389,9 +390,8 @@ struct ksonde_control {
 };
 
 /*
- * Where the reader is; written by it, with release, after it has used what
- * lies before.  The driver takes a value outside what is possible as if it
- * had not been written.
+ * Where the reader is; it writes that with release, behind what it has used.
+ * What is not possible the driver takes as if it had not been written.
  */
 struct ksonde_position {
 	__u64 position;
