@@ -8,6 +8,7 @@
 #include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
+#include "../compat/ibt.h"
 #include "../engine/hook.h"
 #include "probed.h"
 
@@ -16,10 +17,12 @@
 
 void ks_probed_init(struct ks_probed *probed)
 {
-	probed->is_trampoline = (void *)ks_symbol("is_ftrace_trampoline");
-	probed->is_slot = (void *)ks_symbol("__is_insn_slot_addr");
+	probed->is_trampoline = (void *)ks_callable(ks_symbol("is_ftrace_trampoline"));
+	probed->is_slot = (void *)ks_callable(ks_symbol("__is_insn_slot_addr"));
+	/* Not there where kprobes are not optimized. */
 	probed->slots = (void *)ks_symbol("kprobe_optinsn_slots");
-	probed->kprobe = (void *)ks_symbol("get_kprobe");
+	probed->kprobe = (void *)ks_callable(ks_symbol("get_kprobe"));
+	probed->blind = !probed->is_trampoline || !probed->is_slot || !probed->kprobe;
 }
 
 bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *owner,

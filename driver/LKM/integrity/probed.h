@@ -8,12 +8,13 @@
 struct kprobe;
 struct kprobe_insn_cache;
 
-/* Functions of the kernel; NULL: it has none. */
+/* Functions of the kernel; NULL: it has none, or none that may be called. */
 struct ks_probed {
 	bool (*is_trampoline)(unsigned long address);
 	bool (*is_slot)(struct kprobe_insn_cache *slots, unsigned long address);
 	struct kprobe_insn_cache *slots;
 	struct kprobe *(*kprobe)(void *address);
+	bool blind;		/* one of them cannot be asked */
 };
 
 void ks_probed_init(struct ks_probed *probed);

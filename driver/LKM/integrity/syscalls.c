@@ -90,6 +90,10 @@ static void syscalls_switch(struct ks_scan *scan, struct syscalls_code *work, co
 		    ks_probed_target(&work->probed, &scan->owner, work->refs[i].address) ||
 		    ks_probed_near(&work->probed, function, work->refs[i].offset))
 			continue;
+		if (work->probed.blind) {
+			scan->why = "what ftrace and kprobes make cannot be told from a finding";
+			continue;
+		}
 		ks_scan_finding(scan, KS_FINDING_SYSCALL,
 				"the code calls what is no function of the kernel",
 				work->refs[i].address, "%s+0x%x", name, work->refs[i].offset);
