@@ -45,6 +45,7 @@ def test_a_session_imports_only_what_it_needs() -> None:
 def test_every_error_is_one_line_with_an_exit_code() -> None:
     samples = [
         errors.BadCapture("no header", "x.cap", 3),
+        errors.BadInspection("no JSON"),
         errors.BadProfile("/x.toml", 3, "it has no events", "say events"),
         errors.BadRecord("too short", 3),
         errors.BadRule(0, "it can never match", "leave it out"),
@@ -52,6 +53,7 @@ def test_every_error_is_one_line_with_an_exit_code() -> None:
         errors.Busy("busy"),
         errors.DeviceMissing("/dev/ksonde"),
         errors.DriverError("ioctl INFO", 5, "Input/output error"),
+        errors.InspectionUnknown("lsm"),
         errors.KsondeError("wrong", "do this"),
         errors.NoSuchProcess(7),
         errors.PermissionRefused("/dev/ksonde"),

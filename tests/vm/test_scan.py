@@ -125,6 +125,48 @@ def test_a_module_that_hides() -> None:
         assert scan()[0] == 0
 
 
+@pytest.fixture
+def tracefs() -> Path:
+    where = Path("/sys/kernel/tracing")
+    if not (where / "kprobe_events").exists():
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", where], check=True)
+    return where
+
+
+def probed(tracefs: Path, offset: int) -> bool:
+    """A kprobe in the switch of system calls; False: the kernel refuses it, no instruction begins there."""
+    try:
+        # What Python opens to append it also seeks the end of.
+        events = os.open(tracefs / "kprobe_events", os.O_WRONLY | os.O_APPEND)
+        with open(events, "w") as file:
+            file.write(f"p:ksonde/at{offset} x64_sys_call+{offset}\n")
+        (tracefs / f"events/ksonde/at{offset}/enable").write_text("1")
+    except OSError:
+        return False
+    return True
+
+
+@pytest.mark.skipif(" x64_sys_call\n" not in KALLSYMS.read_text(), reason="the calls are in a table only")
+def test_no_finding_where_ftrace_and_kprobes_sit(tracefs: Path) -> None:
+    """In the switch of system calls itself: a trampoline at its entry, kprobes behind it."""
+    (tracefs / "set_ftrace_filter").write_text("x64_sys_call\n")
+    (tracefs / "current_tracer").write_text("function")
+    try:
+        assert findings() == []
+        placed = sum(probed(tracefs, offset) for offset in range(5, 400))
+        assert placed > 20
+        for _ in range(5):
+            assert findings() == []
+            assert scan()[0] == 0
+    finally:
+        (tracefs / "current_tracer").write_text("nop")
+        (tracefs / "set_ftrace_filter").write_text("")
+        if (tracefs / "events/ksonde").exists():
+            (tracefs / "events/ksonde/enable").write_text("0")
+            (tracefs / "kprobe_events").write_text("")
+    assert findings() == []
+
+
 def test_no_finding_while_modules_come_and_go_and_hooks_are_armed() -> None:
     end = threading.Event()
 

@@ -10,6 +10,7 @@
 #include <linux/rculist.h>
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "../compat/ibt.h"
 #include "../compat/mm.h"
 #include "../compat/module.h"
 #include "../compat/uaccess.h"
@@ -124,7 +125,7 @@ static bool modules_look(struct ks_scan *scan, struct modules_look *look)
 {
 	struct list_head *modules = (void *)ks_symbol("modules");
 	struct kset **kset = (void *)ks_symbol("module_kset");
-	modules_address_fn at = (modules_address_fn)ks_symbol("__module_address");
+	modules_address_fn at = (modules_address_fn)ks_callable(ks_symbol("__module_address"));
 
 	look->count = 0;
 	look->full = false;

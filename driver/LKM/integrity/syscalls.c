@@ -11,6 +11,7 @@
 #include "../compat/mm.h"
 #include "../compat/uaccess.h"
 #include "../engine/hook.h"
+#include "probed.h"
 #include "scan.h"
 
 /* More than any table has: the size is that of the symbol. */
@@ -19,6 +20,7 @@
 #define SYSCALLS_REFS	2048
 
 struct syscalls_code {
+	struct ks_probed probed;
 	u8 code[SYSCALLS_CODE];
 	struct ks_ref refs[SYSCALLS_REFS];
 };
@@ -63,13 +65,6 @@ static void syscalls_table(struct ks_scan *scan, const char *name)
 	}
 }
 
-/* What tracing and kprobes make: no module has it. */
-static bool syscalls_is_probe(const struct ks_owner *owner)
-{
-	return !strcmp(owner->module, "__builtin__ftrace") ||
-	       !strcmp(owner->module, "__builtin__kprobes");
-}
-
 static void syscalls_switch(struct ks_scan *scan, struct syscalls_code *work, const char *name)
 {
 	struct ks_refs refs = { work->refs, SYSCALLS_REFS, 0 };
@@ -91,8 +86,14 @@ static void syscalls_switch(struct ks_scan *scan, struct syscalls_code *work, co
 		scan->checked++;
 		/* Helpers of the kernel, and the thunks of returns, are called as well. */
 		ks_owner_find(&scan->owner, work->refs[i].address);
-		if ((scan->owner.kernel && !scan->owner.offset) || syscalls_is_probe(&scan->owner))
+		if ((scan->owner.kernel && !scan->owner.offset) ||
+		    ks_probed_target(&work->probed, &scan->owner, work->refs[i].address) ||
+		    ks_probed_near(&work->probed, function, work->refs[i].offset))
 			continue;
+		if (work->probed.blind) {
+			scan->why = "what ftrace and kprobes make cannot be told from a finding";
+			continue;
+		}
 		ks_scan_finding(scan, KS_FINDING_SYSCALL,
 				"the code calls what is no function of the kernel",
 				work->refs[i].address, "%s+0x%x", name, work->refs[i].offset);
@@ -115,6 +116,7 @@ void ks_scan_syscalls(struct ks_scan *scan)
 		scan->why = "no memory";
 		return;
 	}
+	ks_probed_init(&work->probed);
 	for (i = 0; i < ARRAY_SIZE(syscalls_switches); i++)
 		syscalls_switch(scan, work, syscalls_switches[i]);
 	kvfree(work);

@@ -15,6 +15,7 @@
 #include <linux/sort.h>
 #include <linux/string.h>
 #include "../compat/decode.h"
+#include "../compat/ibt.h"
 #include "../compat/kallsyms.h"
 #include "../compat/lsm_hooks.h"
 #include "../compat/mm.h"
@@ -136,7 +137,7 @@ static unsigned long code_vote(struct ks_lsm_code *code, unsigned long *votes)
 
 static void code_lists(struct ks_lsm_code *code, struct code_work *work)
 {
-	unsigned long each = ks_symbol("kallsyms_on_each_symbol");
+	unsigned long each = ks_callable(ks_symbol("kallsyms_on_each_symbol"));
 	struct code_functions functions = { };
 	u32 i, hook;
 

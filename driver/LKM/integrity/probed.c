@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What ftrace and kprobes have made of the kernel's code is no finding.  The
+ * kernel knows its own: trampolines of ftrace, slots of optimized kprobes, and
+ * where a kprobe has put a breakpoint in place of an instruction's first byte.
+ */
+#include <linux/kprobes.h>
+#include <linux/preempt.h>
+#include <linux/rcupdate.h>
+#include <linux/string.h>
+#include "../compat/ibt.h"
+#include "../engine/hook.h"
+#include "probed.h"
+
+/* The longest instruction, and one more that it may have been taken for. */
+#define PROBED_NEAR	30
+
+void ks_probed_init(struct ks_probed *probed)
+{
+	probed->is_trampoline = (void *)ks_callable(ks_symbol("is_ftrace_trampoline"));
+	probed->is_slot = (void *)ks_callable(ks_symbol("__is_insn_slot_addr"));
+	/* Not there where kprobes are not optimized. */
+	probed->slots = (void *)ks_symbol("kprobe_optinsn_slots");
+	probed->kprobe = (void *)ks_callable(ks_symbol("get_kprobe"));
+	probed->blind = !probed->is_trampoline || !probed->is_slot || !probed->kprobe;
+}
+
+bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *owner,
+		      unsigned long target)
+{
+	bool is = false;
+
+	/* A program's trampoline, by BPF's own list of symbols. */
+	if (!strcmp(owner->module, "bpf") && !strncmp(owner->symbol, "bpf_trampoline_", 15))
+		return true;
+	preempt_disable();
+	if (probed->is_trampoline)
+		is = probed->is_trampoline(target);
+	if (!is && probed->is_slot && probed->slots)
+		is = probed->is_slot(probed->slots, target);
+	preempt_enable();
+	return is;
+}
+
+bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset)
+{
+	u32 at = offset > PROBED_NEAR ? offset - PROBED_NEAR : 0;
+	bool is = false;
+
+	if (!probed->kprobe)
+		return false;
+	rcu_read_lock();
+	preempt_disable();
+	for (; at <= offset && !is; at++)
+		is = probed->kprobe((void *)(function + at));
+	preempt_enable();
+	rcu_read_unlock();
+	return is;
+}
