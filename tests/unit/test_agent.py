@@ -104,6 +104,15 @@ def test_every_record_is_a_line_behind_one_that_says_which_boot_it_is(path: Path
     assert agent.unwritten == 0
 
 
+def test_a_snapshot_comes_first(path: Path) -> None:
+    with Log(str(path)) as log:
+        log.add_lines([{"event": "process", "snapshot": True, "time": 1, "data": {"tgid": 1}}])
+        log.add([FORK])
+        log.write()
+    assert names(path) == [*HEAD, "process", "fork"]
+    assert lines(path)[1]["snapshot"] is True
+
+
 def test_only_the_group_may_read_a_new_file(path: Path) -> None:
     before = os.umask(0)
     try:

@@ -78,3 +78,18 @@ def test_a_file(tmp_path: Path) -> None:
     with open_output(SCHEMA, path=str(path), as_json=True) as out:
         out.write([execve("a")])
         assert json.loads(path.read_text())["event"] == "execve"
+
+
+def test_snapshot() -> None:
+    line = {
+        "event": "process",
+        "snapshot": True,
+        "time": 1,
+        "data": {"comm": "a\nb", "exe": None, "argv": ["x", "y z"]},
+    }
+    stream = io.StringIO()
+    Output(stream).snapshot([line])
+    assert json.loads(stream.getvalue()) == line
+    people = io.StringIO()
+    Output(people, Renderer(SCHEMA)).snapshot([line])
+    assert people.getvalue().rstrip().endswith("process     comm $'a\\nb', argv x 'y z'")

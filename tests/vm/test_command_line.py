@@ -73,6 +73,20 @@ def test_watch_for_a_while() -> None:
     assert "lost 0" in done.stderr + done.stdout
 
 
+def test_watch_snapshot(victim: int) -> None:
+    """What is there comes first; of a process the driver and /proc say the same."""
+    with ksonde.open(["fork"]):
+        done = cli("watch", "--json", "--snapshot", "--event", "execve", "--for", "100ms")
+    found = [json.loads(line) for line in done.stdout.splitlines()]
+    taken = [line for line in found if line.get("snapshot")]
+    assert found[: len(taken)] == taken
+    (process,) = [one["data"] for one in taken if one["event"] == "process" and one["data"]["tgid"] == victim]
+    assert process["comm"] == "sleep" and process["argv"] == ["sleep", "1000"]
+    assert process["parent_tgid"] == os.getpid() and process["exe"] == os.path.realpath("/bin/sleep")
+    assert "ksonde" in [one["data"]["name"] for one in taken if one["event"] == "module"]
+    assert "/proc" in [one["data"]["target"] for one in taken if one["event"] == "mount"]
+
+
 def test_hooks() -> None:
     with ksonde.open(["connect"]) as session:
         Tap(session)

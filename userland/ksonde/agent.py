@@ -15,7 +15,7 @@ import select
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from ksonde import __version__
 from ksonde.errors import Busy, KsondeError
@@ -24,7 +24,7 @@ from ksonde.text import plural, printable
 from ksonde.watching import Summary
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from ksonde.enrich.containers import Containers
     from ksonde.notify import Notifier
@@ -105,6 +105,10 @@ class Log:
     def add(self, records: Sequence[Record]) -> None:
         """Take records, to be written by the next write()."""
         self._waiting += b"".join(json_line(record, self._containers).encode() + b"\n" for record in records)
+
+    def add_lines(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Take what a Snapshot took, likewise."""
+        self._waiting += b"".join(json.dumps(line, separators=(",", ":")).encode() + b"\n" for line in lines)
 
     def write(self) -> None:
         """Write what waits.  OSError: nothing of it stands in the file, and it still waits."""

@@ -14,7 +14,7 @@ from typing import IO, TYPE_CHECKING, Any, Optional
 from ksonde.render import Renderer
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ksonde.enrich.containers import Containers
     from ksonde.record import Record
@@ -75,6 +75,12 @@ class Output:
             return self._stream.fileno()
         except (OSError, ValueError):
             return None
+
+    def snapshot(self, lines: Iterable[dict[str, Any]]) -> None:
+        """Write what a Snapshot took."""
+        line = self._renderer.snapshot if self._renderer is not None else _encode
+        self._stream.writelines(f"{line(one)}\n" for one in lines)
+        self._stream.flush()
 
     def write(self, records: Sequence[Record]) -> None:
         """Write a batch and hand it on at once."""

@@ -202,6 +202,16 @@ class Renderer:
             whole += "\n" + self.paint("dim", "    " + self._everything(record))
         return whole
 
+    def snapshot(self, line: dict[str, Any]) -> str:
+        """What was there when a session began, as one line: a Snapshot's dict."""
+        told = (
+            f"{name} {text.quote_all(value) if isinstance(value, list) else text.quote(str(value))}"
+            for name, value in line["data"].items()
+            if value not in (None, "", [])
+        )
+        words = f"{self.names.clock(line['time'])} {'snapshot':<29} {line['event']:<11} {', '.join(told)}"
+        return self.paint("dim", words)
+
     # ------------------------------------------------------------- columns
 
     def _user(self, record: Record) -> str:

@@ -11,7 +11,16 @@ import typer
 from ksonde.text import parse_duration, plural
 
 from . import exit  # noqa: A004
-from .options import EventOption, ProfileOption, RingOption, checked, chosen, duration, ring_bytes
+from .options import (
+    EventOption,
+    ProfileOption,
+    RingOption,
+    SnapshotOption,
+    checked,
+    chosen,
+    duration,
+    ring_bytes,
+)
 
 LOG = "/var/log/ksonde/events.jsonl"
 
@@ -32,6 +41,7 @@ def agent(
         ),
     ] = None,
     ring: RingOption = None,
+    snapshot: SnapshotOption = False,
 ) -> int:
     """Append what happens to a file, as JSON lines, until SIGTERM; SIGHUP opens the file anew.
 
@@ -44,7 +54,7 @@ def agent(
     from ksonde.notify import Notifier
     from ksonde.watching import Signals
 
-    from .watch import announce
+    from .watch import announce, taken
 
     notifier = Notifier()
     with (
@@ -53,6 +63,8 @@ def agent(
         Log(output, session.events, Containers()) as log,
     ):
         announce(session)
+        if snapshot:
+            log.add_lines(taken())
         limit = duration(sync)
         keeper = Agent(session, log, signals, notifier, sync=1.0 if limit is None else limit)
         try:

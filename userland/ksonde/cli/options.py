@@ -129,4 +129,10 @@ RingOption = Annotated[
         help="Ring of each CPU, a power of two; else 4M.",
     ),
 ]
+SnapshotOption = Annotated[
+    bool,
+    typer.Option(
+        "--snapshot", help="Begin with what is there: processes, sockets, modules, mounts, USB devices."
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]

@@ -6,15 +6,27 @@ from __future__ import annotations
 import sys
 from contextlib import ExitStack
 from enum import Enum
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from ksonde.text import parse_duration
 
-from .options import EventOption, ProfileOption, RingOption, checked, chosen, duration, ring_bytes, split
+from .options import (
+    EventOption,
+    ProfileOption,
+    RingOption,
+    SnapshotOption,
+    checked,
+    chosen,
+    duration,
+    ring_bytes,
+    split,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ksonde.session import Session
 
 EPILOG = """\b
@@ -85,6 +97,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         ),
     ] = Color.AUTO,
     ring: RingOption = None,
+    snapshot: SnapshotOption = False,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the module is loaded.")] = False,
 ) -> int:
     """Show what happens, live, until Ctrl-C (or the end of COMMAND)."""
@@ -119,6 +132,8 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             )
         )
         announce(session)
+        if snapshot:
+            out.snapshot(taken())
         watching = Watch(
             session,
             out.write,
@@ -139,6 +154,17 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             sys.stdout.flush()
             print(watching.summary, file=sys.stderr, flush=True)
         return 0 if child is None else child.end()
+
+
+def taken() -> Iterator[dict[str, Any]]:
+    """What is there, line by line; on standard error what could not be looked at."""
+    from ksonde.enrich.snapshot import Snapshot
+    from ksonde.text import printable
+
+    look = Snapshot()
+    yield from look.take()
+    for kind, why in look.missing.items():
+        print(f"ksonde: the snapshot lacks each {kind}: {printable(why)}", file=sys.stderr, flush=True)
 
 
 def announce(session: Session) -> None:

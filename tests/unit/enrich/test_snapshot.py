@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: GPL-2.0-only
+from __future__ import annotations
+
+import os
+import socket
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ksonde.enrich import snapshot
+from ksonde.enrich.snapshot import Snapshot
+
+TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+
+
+@pytest.fixture
+def proc(tmp_path: Path) -> Path:
+    for pid, name in ((1, "init"), (20, "a) (b\n\udcff"), (3, "kthreadd")):
+        folder = tmp_path / str(pid)
+        folder.mkdir()
+        stat = f"{pid} ({name}) S 1 2 3 " + " ".join(["0"] * 15) + " 4711 0 0"
+        (folder / "stat").write_bytes(os.fsencode(stat))
+        (folder / "status").write_bytes(os.fsencode("Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t7\t8\t8\t8\n"))
+        (folder / "cmdline").write_bytes(b"" if pid == 3 else b"one\0\0two words\0")
+        if pid != 3:
+            (folder / "exe").symlink_to("/bin/x y")
+    (tmp_path / "21").mkdir()  # ends while it is looked at
+    (tmp_path / "modules").write_text("ext4 770048 2 - Live 0x0\nksonde 99 0 - Live 0x0 (OE)\n")
+    (tmp_path / "self").mkdir()
+    (tmp_path / "self/mountinfo").write_bytes(
+        b"22 1 8:1 / / rw,noatime shared:1 - ext4 /dev/sda1 rw\n"
+        b"30 22 0:25 /x /a\\040b\\134\xff rw - tmpfs none rw,size=4k\n"
+    )
+    return tmp_path
+
+
+def test_processes(proc: Path) -> None:
+    first, kernel, odd = Snapshot(str(proc)).processes()
+    assert (first["tgid"], kernel["tgid"], odd["tgid"]) == (1, 3, 20)
+    assert odd == {
+        "tgid": 20,
+        "start_time": 4711 * TICK,
+        "parent_tgid": 1,
+        "pgid": 2,
+        "sid": 3,
+        "comm": "a) (b\n\udcff",
+        "uid": 1000,
+        "euid": 0,
+        "gid": 7,
+        "egid": 8,
+        "argv": ["one", "", "two words"],
+        "exe": "/bin/x y",
+    }
+    assert kernel["argv"] == []
+    assert kernel["exe"] is None
+
+
+def test_modules(proc: Path) -> None:
+    assert list(Snapshot(str(proc)).modules()) == [
+        {"name": "ext4", "size": 770048, "users": 2, "state": "Live", "taints": ""},
+        {"name": "ksonde", "size": 99, "users": 0, "state": "Live", "taints": "OE"},
+    ]
+
+
+def test_mounts(proc: Path) -> None:
+    root, odd = Snapshot(str(proc)).mounts()
+    assert root["source"] == "/dev/sda1"
+    assert root["device"] == os.makedev(8, 1)
+    assert odd == {
+        "mount": 30,
+        "parent": 22,
+        "device": os.makedev(0, 25),
+        "root": "/x",
+        "target": "/a b\\\udcff",
+        "options": "rw",
+        "type": "tmpfs",
+        "source": "none",
+        "super_options": "rw,size=4k",
+    }
+
+
+class FakeDiag:
+    """Stands for pyroute2.DiagSocket."""
+
+    def __enter__(self) -> FakeDiag:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def bind(self) -> None:
+        pass
+
+    def get_sock_stats(self, states: int, family: int, protocol: int) -> tuple[dict[str, Any], ...]:
+        assert states == 0b1111111111110
+        if (family, protocol) != (socket.AF_INET, socket.IPPROTO_TCP):
+            return ()
+        ends = {"idiag_src": "127.0.0.1", "idiag_sport": 22, "idiag_dst": "0.0.0.0", "idiag_dport": 0}
+        return ({"idiag_state": 10, "idiag_uid": 0, "idiag_inode": 99, **ends},)
+
+
+def test_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("pyroute2")
+    vars(module).update(DiagSocket=FakeDiag)
+    monkeypatch.setitem(sys.modules, "pyroute2", module)
+    assert list(Snapshot().sockets()) == [
+        {
+            "family": socket.AF_INET,
+            "protocol": socket.IPPROTO_TCP,
+            "state": "listen",
+            "local_address": "127.0.0.1",
+            "local_port": 22,
+            "remote_address": "0.0.0.0",
+            "remote_port": 0,
+            "uid": 0,
+            "socket": 99,
+        }
+    ]
+
+
+def test_sockets_of_this_machine() -> None:
+    """The real library, where the kernel has sock_diag."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        try:
+            found = list(Snapshot().sockets())
+        except OSError as error:
+            pytest.skip(f"no sock_diag: {error}")
+        port = server.getsockname()[1]
+        (own,) = [one for one in found if one["local_port"] == port and one["state"] == "listen"]
+        assert own["socket"] == os.fstat(server.fileno()).st_ino
+        assert own["local_address"] == "127.0.0.1"
+
+
+def test_take(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What cannot be looked at is said, and keeps nothing else away."""
+    monkeypatch.setitem(sys.modules, "pyudev", None)
+    monkeypatch.setitem(sys.modules, "pyroute2", None)
+    taken = Snapshot(str(proc))
+    lines = list(taken.take())
+    assert {line["event"] for line in lines} == {"process", "module", "mount"}
+    assert all(line["snapshot"] is True and line["time"] > 0 for line in lines)
+    assert set(taken.missing) == {"socket", "usb_device"}
+
+
+def test_kinds() -> None:
+    assert list(snapshot.KINDS) == ["process", "socket", "module", "mount", "usb_device"]
