@@ -18,6 +18,18 @@
 #define KS_COMPAT_NR_FINIT_MODULE	__NR_finit_module
 #endif
 
+/* Slots of the tables; 0: not known.  What follows a table in memory belongs to its symbol, too. */
+#ifdef NR_syscalls
+#define KS_SYSCALLS		NR_syscalls
+#else
+#define KS_SYSCALLS		0
+#endif
+#ifdef IA32_NR_syscalls
+#define KS_SYSCALLS_IA32	IA32_NR_syscalls
+#else
+#define KS_SYSCALLS_IA32	0
+#endif
+
 static inline bool ks_is_finit_module(int nr, bool compat)
 {
 	return nr == (compat ? KS_COMPAT_NR_FINIT_MODULE : __NR_finit_module);

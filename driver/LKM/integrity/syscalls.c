@@ -10,12 +10,11 @@
 #include "../compat/decode.h"
 #include "../compat/mm.h"
 #include "../compat/uaccess.h"
+#include "../compat/unistd.h"
 #include "../engine/hook.h"
 #include "probed.h"
 #include "scan.h"
 
-/* More than any table has: the size is that of the symbol. */
-#define SYSCALLS_MAX	1024
 #define SYSCALLS_CODE	32768
 #define SYSCALLS_REFS	2048
 
@@ -25,8 +24,12 @@ struct syscalls_code {
 	struct ks_ref refs[SYSCALLS_REFS];
 };
 
-static const char * const syscalls_tables[] = {
-	"sys_call_table", "ia32_sys_call_table", "x32_sys_call_table", "compat_sys_call_table",
+static const struct {
+	const char *name;
+	u32 slots;
+} syscalls_tables[] = {
+	{ "sys_call_table", KS_SYSCALLS },
+	{ "ia32_sys_call_table", KS_SYSCALLS_IA32 },
 };
 
 static const char * const syscalls_switches[] = {
@@ -39,23 +42,20 @@ static bool syscalls_is_one(const struct ks_owner *owner)
 	return owner->kernel && !owner->offset && strstr(owner->symbol, "sys_");
 }
 
-static void syscalls_table(struct ks_scan *scan, const char *name)
+static void syscalls_table(struct ks_scan *scan, const char *name, u32 slots)
 {
 	unsigned long table = ks_symbol(name), slot;
-	u32 slots, i;
+	u32 i;
 
 	if (!table)
 		return;
 	ks_owner_find(&scan->owner, table);
-	slots = min_t(unsigned long, scan->owner.size / sizeof(slot), SYSCALLS_MAX);
+	slots = min_t(unsigned long, scan->owner.size / sizeof(slot), slots);
 	for (i = 0; i < slots; i++) {
 		if (copy_from_kernel_nofault(&slot, (unsigned long *)table + i, sizeof(slot))) {
 			scan->why = "a table of system calls cannot be read";
 			return;
 		}
-		/* Room behind the table. */
-		if (!slot)
-			continue;
 		scan->checked++;
 		ks_owner_find(&scan->owner, slot);
 		if (!syscalls_is_one(&scan->owner))
@@ -106,7 +106,7 @@ void ks_scan_syscalls(struct ks_scan *scan)
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(syscalls_tables); i++)
-		syscalls_table(scan, syscalls_tables[i]);
+		syscalls_table(scan, syscalls_tables[i].name, syscalls_tables[i].slots);
 	if (!scan->checked)
 		scan->why = "the kernel shows no symbol of a table of system calls";
 	if (!KS_DECODES)
