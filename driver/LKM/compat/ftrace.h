@@ -15,6 +15,7 @@
 #include <linux/ftrace.h>
 #include <linux/version.h>
 #include "../engine/hook.h"
+#include "ibt.h"
 #include "ptrace.h"
 
 #if defined(CONFIG_DYNAMIC_FTRACE_WITH_ARGS) && \
@@ -91,7 +92,7 @@ static inline void ks_ftrace_free_filter(struct ftrace_ops *ops)
 	static void (*free_filter)(struct ftrace_ops *ops);
 
 	if (!free_filter)
-		free_filter = (void *)ks_symbol("ftrace_free_filter");
+		free_filter = (void *)ks_callable(ks_symbol("ftrace_free_filter"));
 	if (free_filter)
 		free_filter(ops);
 	else

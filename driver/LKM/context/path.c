@@ -14,6 +14,7 @@
 #include <linux/sched.h>
 #include "../compat/file.h"
 #include "../compat/fs_struct.h"
+#include "../compat/ibt.h"
 #include "../compat/preempt.h"
 #include "../engine/hook.h"
 #include "context.h"
@@ -38,6 +39,7 @@ bool ks_path_is_made_up(const struct path *path)
 static char *path_format(const struct path *path, char *buffer, size_t size)
 {
 	char *begin = ERR_PTR(-ENOENT);
+	bool looked;
 
 	/* Whatever was interrupted may hold the locks of the dentry cache. */
 	if (ks_in_interrupt())
@@ -50,8 +52,11 @@ static char *path_format(const struct path *path, char *buffer, size_t size)
 	if (!IS_ERR(begin) || PTR_ERR(begin) == -ENAMETOOLONG || IS_ENABLED(CONFIG_PREEMPT_RT))
 		return begin;
 	/* A rename is under way, or there is no way up: the kernel's own, which waits. */
-	if (absolute_path)
+	if (absolute_path) {
+		looked = ks_ibt_off();
 		begin = absolute_path(path, buffer, size);
+		ks_ibt_on(looked);
+	}
 	if (IS_ERR(begin) && PTR_ERR(begin) != -ENAMETOOLONG)
 		begin = d_path(path, buffer, size);
 	return begin;

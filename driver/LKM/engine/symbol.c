@@ -5,6 +5,7 @@
  */
 #include <linux/kprobes.h>
 #include <linux/mutex.h>
+#include "../compat/ibt.h"
 #include "../compat/kprobes.h"
 #include "hook.h"
 #include "mechanism.h"
@@ -33,12 +34,16 @@ static ks_lookup_fn symbol_find_lookup(void)
 unsigned long ks_symbol(const char *name)
 {
 	unsigned long address = 0;
+	bool looked;
 
 	mutex_lock(&ks_symbol_lock);
 	if (!ks_lookup)
 		ks_lookup = symbol_find_lookup();
-	if (ks_lookup)
+	if (ks_lookup) {
+		looked = ks_ibt_off();
 		address = ks_lookup(name);
+		ks_ibt_on(looked);
+	}
 	mutex_unlock(&ks_symbol_lock);
 	return address;
 }
