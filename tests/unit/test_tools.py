@@ -124,6 +124,12 @@ def test_archive_is_what_cpio_reads() -> None:
     assert names == [("d", 0o040755, b""), ("d/file", 0o100644, b"odd"), ("d/other", 0o100755, b"four")]
 
 
+def test_modules_may_be_compressed(tmp_path: Path) -> None:
+    (tmp_path / "a.ko").write_bytes(b"plain")
+    (tmp_path / "b.ko.xz").write_bytes(lzma.compress(b"packed"))
+    assert [initramfs._module(tmp_path / f"{name}.ko") for name in "abc"] == [b"plain", b"packed", None]
+
+
 def test_only_what_differs_is_copied(tmp_path: Path) -> None:
     module._copy({"Kbuild": b"1", "a/x.c": b"2", "a/y.c": b"3"}, tmp_path)
     before = (tmp_path / "a/x.c").stat().st_mtime_ns

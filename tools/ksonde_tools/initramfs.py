@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import lzma
 import shutil
 from pathlib import Path
 
@@ -37,12 +38,20 @@ def make(kernel: Kernel, files: dict[str, str]) -> bytes:
     archive.add("bin/busybox", 0o100755, Path(busybox).read_bytes())
     archive.add("init", 0o100755, (ROOT / "tools/guest/init").read_bytes())
     for number, name in enumerate(_MODULES):
-        module = kernel.modules / "kernel" / f"{name}.ko"
-        if module.exists():
-            archive.add(f"modules/{number:02}-{module.name}", 0o100644, module.read_bytes())
+        content = _module(kernel.modules / "kernel" / f"{name}.ko")
+        if content is not None:
+            archive.add(f"modules/{number:02}-{Path(name).name}.ko", 0o100644, content)
     for path, content in files.items():
         archive.add(f"ksonde/{path}", 0o100755, content.encode(errors="surrogateescape"))
     return archive.close()
+
+
+def _module(path: Path) -> bytes | None:
+    """A module, which Debian's newer kernels have compressed; None: there is none."""
+    if path.exists():
+        return path.read_bytes()
+    compressed = path.with_name(f"{path.name}.xz")
+    return lzma.decompress(compressed.read_bytes()) if compressed.exists() else None
 
 
 class _Archive:
