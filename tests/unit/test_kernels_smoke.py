@@ -209,6 +209,17 @@ def test_a_hook_whose_point_the_kernel_has_not() -> None:
     assert run._events(checker)["connect"]["verdict"] == "lacking"
 
 
+def test_a_kernel_without_the_notifications() -> None:
+    without = "usb: this kernel was built without it (-95)\n"
+    verdicts = {
+        mechanism: _verdicts(_hook(0, "fork", 800, state=3, detail=f"{mechanism} {without}"))["fork"][
+            "verdict"
+        ]
+        for mechanism in ("notifier", "ftrace")
+    }
+    assert verdicts == {"notifier": "lacking", "ftrace": "failed"}
+
+
 def test_a_kernel_without_io_uring() -> None:
     checker = _checker(_log(acts={**ACTS, "ring": {"result": -38}, "personality": {}}), "_ring")
     assert (checker.lacking, checker.wrong) == ({"io_uring"}, {})

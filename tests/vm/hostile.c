@@ -639,10 +639,31 @@ static void case_limits(void)
 	close(fd);
 }
 
+static void inspect(int fd)
+{
+	struct ksonde_inspect ask = { .size = sizeof(ask), .what = 77 };
+
+	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), EOPNOTSUPP);
+	ask.what = KSONDE_INSPECT_LSM;
+	ask.reserved = 1;
+	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), EINVAL);
+	ask.reserved = 0;
+	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), ENOSPC);
+	CHECK(ask.needed && !ask.length);
+	ask.length = ~0U;
+	ask.buffer = 0xffffffff81000000UL;
+	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), EFAULT);
+	ask.buffer = (unsigned long)(half_mapped() - 8);
+	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), EFAULT);
+	ask.what = KSONDE_INSPECT_INTEGRITY;
+	ask.part = ~0U;
+	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), ENOENT);
+}
+
 static void case_ioctls(void)
 {
 	static const unsigned long unknown[] = {
-		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 14), _IO(KSONDE_IOC_MAGIC, 255),
+		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 15), _IO(KSONDE_IOC_MAGIC, 255),
 		_IO('x', 0), _IOR(KSONDE_IOC_MAGIC, 0, uint64_t),
 		_IOWR(KSONDE_IOC_MAGIC, 3, struct ksonde_events), 0x5401, 0x541b,
 	};
@@ -655,6 +676,9 @@ static void case_ioctls(void)
 		CHECK(ioctl(fd, unknown[i], 0) == -1 && errno == ENOTTY);
 	for (size_t i = 0; i < STRUCTS; i++)
 		sizes(fd, structs[i].command, structs[i].size);
+	/* Not among those that are called at random: each look takes a while. */
+	sizes(fd, KSONDE_IOC_INSPECT, sizeof(struct ksonde_inspect));
+	inspect(fd);
 	flags(fd);
 	/* Nothing wanted, no rings, and then too late. */
 	FAILS(ioctl(fd, KSONDE_IOC_SET_EVENTS, &events) ? -2 : ioctl(fd, KSONDE_IOC_START, 0),
