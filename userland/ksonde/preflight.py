@@ -361,6 +361,7 @@ class Judge:
             "kretprobe": self._kretprobe,
             "syscall": self._syscall,
             "sys_exit": lambda _names: self._tracepoint("sys_exit"),
+            "netfilter": lambda _name: self._off("NETFILTER"),
         }
         return tests[point.mechanism](point.target)
 

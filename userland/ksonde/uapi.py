@@ -114,6 +114,7 @@ class Mechanism(IntEnum):
     KRETPROBE = 4
     SYSCALL = 5
     SYS_EXIT = 6
+    NETFILTER = 7
 
 
 class FilterFlag(IntFlag):

@@ -280,6 +280,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         0xCDEF0123: "HALT",
         0xD000FCE2: "SW_SUSPEND",
     },
+    "scan_kind": {1: "SYN", 2: "NULL", 3: "FIN", 4: "XMAS", 5: "ACK", 6: "UDP"},
     "io_uring_kind": {1: "setup", 2: "personality", 3: "override"},
     "perf_type": {
         0: "HARDWARE",
@@ -313,6 +314,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         4: "kretprobe",
         5: "syscall",
         6: "sys_exit",
+        7: "netfilter",
     },
 }
 DROP_REASONS: dict[str, str] = {

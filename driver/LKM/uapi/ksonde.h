@@ -27,8 +27,7 @@
 
 /* Bumped when an existing structure or rule of this file changes meaning. */
 #define KSONDE_ABI		1
-/* Bumped when an event gets a field or an event is added. */
-#define KSONDE_SCHEMA		2
+#define KSONDE_SCHEMA		2 /* bumped when an event is added, or gets a field */
 
 /* ------------------------------------------------------------ records -- */
 
@@ -153,6 +152,7 @@ enum ksonde_mechanism {
 	KSONDE_MECH_KRETPROBE = 4,
 	KSONDE_MECH_SYSCALL = 5,	/* kretprobes on the named system calls' functions */
 	KSONDE_MECH_SYS_EXIT = 6,	/* the global sys_exit tracepoint, dispatched */
+	KSONDE_MECH_NETFILTER = 7,	/* packets, in every network namespace */
 };
 
 /* HOOK: one row of the hook table; index is the input, ENOENT past the end. */
