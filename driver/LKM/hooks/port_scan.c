@@ -133,7 +133,7 @@ static void record_scan(struct ks_hook *hook, const struct nf_hook_state *state,
 	e->last_time = report->last;
 	e->window = div_u64(rule->window, NSEC_PER_SEC);
 	e->interface = state->in->ifindex;
-	e->net_ns = state->net->ns.inum;
+	e->scanned_net_ns = state->net->ns.inum;
 	put_ports(record, e, report);
 	ks_record_commit(record);
 }
