@@ -520,7 +520,10 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
                 },
                 None,
             ),
-            "UDP scan by [::1] of 1 port of 20 hosts, [::2] the last (22, 20 packets, by 3) in network namespace blue",
+            (
+                "UDP scan by [::1] of 1 port of 20 hosts, [::2] the last (22, 20 packets, by 3) "
+                "in network namespace blue"
+            ),
         ),
         (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
         (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""Event 612.  Two network namespaces of the test's own; in one of them is the scanner, whose packets are made here."""
+"""Event 612.  Two network namespaces of the test's own; from one of them comes what is made here."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def _mac(text: str) -> bytes:
 
 
 def _checksum(data: bytes) -> int:
-    total = sum(struct.unpack(f">{len(data) // 2}H", data))
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
     total = (total & 0xFFFF) + (total >> 16)
     return ~(total + (total >> 16)) & 0xFFFF
 

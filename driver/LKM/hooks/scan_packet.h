@@ -15,7 +15,7 @@ enum ks_scan_kind {
 	KS_SCAN_SYN = 1,
 	KS_SCAN_NULL = 2,	/* none of TCP's flags */
 	KS_SCAN_FIN = 3,	/* FIN alone */
-	KS_SCAN_XMAS = 4,	/* others that no connection has without ACK: FIN, PSH and URG mostly */
+	KS_SCAN_XMAS = 4,	/* others without ACK: FIN, PSH and URG mostly */
 	KS_SCAN_ACK = 5,	/* ACK alone, and no data */
 	KS_SCAN_UDP = 6,
 };

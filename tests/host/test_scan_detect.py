@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ipaddress
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,7 +43,7 @@ def ask(program: Path, *arguments: str, text: str) -> list[str]:
 
 
 def count(
-    program: Path, packets: list[tuple[float, int, int, int, int]], ports: int = 15, hosts: int = 0
+    program: Path, packets: Sequence[tuple[float, int, int, int, int]], ports: int = 15, hosts: int = 0
 ) -> list[Report]:
     """Reports of packets (time, source, kind, host, port) with a window of 300 s."""
     text = "\n".join(" ".join(map(str, packet)) for packet in packets)
@@ -68,7 +69,8 @@ def ipv4(payload: str, protocol: int = 6, head: str = "45", fragment: str = "000
 
 
 def ipv6(payload: str, protocol: int = 6, extensions: str = "") -> str:
-    return f"60000000 0000 {protocol:02x} 40 {'20010db8' + '00' * 11 + '01'} {'20010db8' + '00' * 11 + '02'} {extensions} {payload}"
+    ends = f"20010db8{'00' * 11}01 20010db8{'00' * 11}02"
+    return f"60000000 0000 {protocol:02x} 40 {ends} {extensions} {payload}"
 
 
 def tcp(flags: int, head: str = "50", data: str = "") -> str:
@@ -246,7 +248,8 @@ def test_flood(program: Path, every: int) -> None:
 
 def test_sources_of_two_ports(program: Path) -> None:
     """They take places, but not of who has tried more."""
-    packets, now = [], 1000.0
+    packets: list[tuple[float, int, int, int, int]] = []
+    now = 1000.0
     for probe in range(15):
         for _ in range(0 if probe < 3 else 2000):
             now += 0.001
