@@ -114,7 +114,7 @@ class Checker:
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
-            self._helper, self._lost, self._state, self._lsm, self._integrity,
+            self._helper, self._scan, self._lost, self._state, self._lsm, self._integrity,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -410,6 +410,14 @@ class Checker:
         self._same(found[0], "helper", tgid=me, argc=4, wait=6, argv=(found[0].path, "-q", "--", asked))
         if not found[0].caller or found[0].caller_module:
             self._fail(event, f"helper: the caller is {found[0].caller} of {found[0].caller_module}")
+
+    def _scan(self) -> None:
+        if self.said.acts["scan"]["errno"]:
+            self._fail("port_scan", f"scan: the kernel answered {self.said.acts['scan']['errno']}")
+        fields = {"kind": 6, "remote_address": "127.0.0.1", "local_address": "127.0.0.1"}
+        record = self._find("port_scan", "scan", **fields)
+        told = {"distinct_ports": 15, "distinct_hosts": 1, "packets": 15, "window": 300, "family": 2}
+        self._same(record, "scan", **told, ports=tuple(map(str, range(1, 16))))
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
