@@ -57,7 +57,7 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id,
 struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id,
 				       u32 size, const struct path *about);
 /*
- * The same of an event that has no context, as nobody of this host acts: rules
+ * The same of an event without a context, as nobody of this host acts: rules
  * and filters, which ask who does, hold nothing of it back.
  */
 #define ks_record_begin_nobody(hook, name) \

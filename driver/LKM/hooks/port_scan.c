@@ -9,6 +9,7 @@
  * is none, nor is a UDP packet of a service (a port below 1024) to a port
  * that is none, as resolvers take any port to ask from.
  */
+#include <linux/atomic.h>
 #include <linux/if.h>
 #include <linux/if_packet.h>
 #include <linux/kernel.h>

@@ -4,6 +4,7 @@
  * set; where its source is one of them, the 32 ports and hosts of that, and
  * where it is to become one, those of all eight.  Nothing grows.
  */
+#include <linux/bitops.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
 #include "scan_detect.h"

@@ -213,7 +213,7 @@ struct ksonde_filter {
  * The rules given replace all there were, count 0: with none.  It takes effect
  * at once and as a whole: each record is judged by the old rules or by the new
  * ones, and by the new ones only when the call is back.  When it fails the
- * old ones stay.  LOST and SESSION_STATE are never held back.
+ * old ones stay.  LOST, SESSION_STATE and PORT_SCAN (nobody acts) are never held back.
  */
 #define KSONDE_RULES_MAX	64
 #define KSONDE_RULE_EXE_MAX	256

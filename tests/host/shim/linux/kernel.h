@@ -7,6 +7,5 @@
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
 #define min(a, b)	((a) < (b) ? (a) : (b))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
-#define hweight64(w)	__builtin_popcountll(w)
 
 #endif /* SHIM_KERNEL_H */
