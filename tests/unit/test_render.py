@@ -481,6 +481,50 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
             record("dns_query", {"qtype": 0, "problem": 4}),
             "? 0 damaged: a name that points forward or in a circle (from ?)",
         ),
+        (
+            record(
+                "port_scan",
+                {
+                    "kind": 1,
+                    "family": 2,
+                    "remote_address": bytes([192, 0, 2, 9]) + bytes(12),
+                    "local_address": bytes([192, 0, 2, 1]) + bytes(12),
+                    "distinct_ports": 3,
+                    "distinct_hosts": 1,
+                    "ports": ("22", "23"),
+                    "packets": 1,
+                    "first_time": 10**9,
+                    "last_time": 3 * 10**9,
+                    "interface": 2,
+                    "scanned_net_ns": PROCESS["net_ns"],
+                },
+                None,
+            ),
+            "SYN scan by 192.0.2.9 of 3 ports of 192.0.2.1 (22, 23, ..., 1 packet, in 2.0 s, by eth0)",
+        ),
+        (
+            record(
+                "port_scan",
+                {
+                    "kind": 6,
+                    "family": 10,
+                    "remote_address": bytes(15) + b"\1",
+                    "local_address": bytes(15) + b"\2",
+                    "distinct_ports": 1,
+                    "distinct_hosts": 20,
+                    "ports": ("22",),
+                    "packets": 20,
+                    "first_time": None,
+                    "interface": 3,
+                    "scanned_net_ns": 99,
+                },
+                None,
+            ),
+            (
+                "UDP scan by [::1] of 1 port of 20 hosts, [::2] the last (22, 20 packets, by 3) "
+                "in network namespace blue"
+            ),
+        ),
         (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
         (
             record(

@@ -38,9 +38,9 @@ def make(kernel: Kernel, files: dict[str, str]) -> bytes:
     archive.add("bin/busybox", 0o100755, Path(busybox).read_bytes())
     archive.add("init", 0o100755, (ROOT / "tools/guest/init").read_bytes())
     for number, name in enumerate(_MODULES):
-        content = _module(kernel.modules / "kernel" / f"{name}.ko")
-        if content is not None:
-            archive.add(f"modules/{number:02}-{Path(name).name}.ko", 0o100644, content)
+        module = _module(kernel.modules / "kernel" / f"{name}.ko")
+        if module is not None:
+            archive.add(f"modules/{number:02}-{Path(name).name}.ko", 0o100644, module)
     for path, content in files.items():
         archive.add(f"ksonde/{path}", 0o100755, content.encode(errors="surrogateescape"))
     return archive.close()

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 #: By number, as ksonde.uapi.Mechanism has them; that needs construct, which preflight does without.
-MECHANISMS = ("none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit", "notifier")
+MECHANISMS = (
+    "none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit", "notifier", "netfilter",
+)  # fmt: skip
 _FORMAT = 1
 _SYMBOL = b"ks_table"
 _SYMTAB, _RELA, _NOBITS = 2, 4, 8

@@ -362,6 +362,7 @@ class Judge:
             "syscall": self._syscall,
             "sys_exit": lambda _names: self._tracepoint("sys_exit"),
             "notifier": self._notifier,
+            "netfilter": lambda _name: self._off("NETFILTER"),
         }
         return tests[point.mechanism](point.target)
 

@@ -64,6 +64,7 @@ _CODES = {
     "call_usermodehelper": "32",
     "usb_device": "1;33",
     "perf_event_open": "35",
+    "port_scan": "1;33",
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -173,6 +174,7 @@ class Renderer:
             "perf_event_open": self._perf_event_open,
             "call_usermodehelper": self._call_usermodehelper,
             "usb_device": self._usb_device,
+            "port_scan": self._port_scan,
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -508,6 +510,36 @@ class Renderer:
             ]
         )
 
+    def _port_scan(self, record: Record) -> str:
+        ports, count, hosts = (
+            get(record, "ports") or (),
+            get(record, "distinct_ports") or 0,
+            get(record, "distinct_hosts") or 0,
+        )
+        first, last = get(record, "first_time"), get(record, "last_time")
+        interface, inside = get(record, "interface"), get(record, "scanned_net_ns")
+        packets = get(record, "packets") or 0
+        source = address(get(record, "remote_address"), None) or "?"
+        target = address(get(record, "local_address"), None) or "?"
+        told = ", ".join(map(text.printable, ports)) + (", ..." if count > len(ports) else "")
+        what = f"{values.enum_name('scan_kind', get(record, 'kind'))} scan by"
+        notes = [
+            told,
+            text.plural(packets, "packet"),
+            f"in {(last - first) / 1e9:.1f} s" if first is not None and last is not None else "",
+            f"by {self._interface(interface, inside)}" if interface else "",
+        ]
+        return join(
+            [
+                self.paint("alert", what),
+                self.paint("strong", source),
+                f"of {text.plural(count, 'port')} of",
+                target if hosts <= 1 else f"{hosts} hosts, {target} the last",
+                self._notes([self.paint("dim", note) for note in notes if note]),
+                self._in_namespace(inside),
+            ]
+        )
+
     def _bpf(self, record: Record) -> str:
         command, name, result = get(record, "command"), get(record, "name"), get(record, "result")
         kinds = ("bpf_program_type", get(record, "program_type")), ("bpf_map_type", get(record, "map_type"))
@@ -701,7 +733,9 @@ class Renderer:
         return text.printable(name) if name else str(index)
 
     def _namespace(self, record: Record) -> str:
-        inode = get(record, "net_ns")
+        return self._in_namespace(get(record, "net_ns"))
+
+    def _in_namespace(self, inode: Optional[int]) -> str:
         if inode is None or inode == self._net_ns or self._interfaces is None:
             return ""
         name = self._interfaces.namespace(inode)

@@ -115,6 +115,7 @@ class Mechanism(IntEnum):
     SYSCALL = 5
     SYS_EXIT = 6
     NOTIFIER = 7
+    NETFILTER = 8
 
 
 class FilterFlag(IntFlag):

@@ -300,6 +300,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         0xD000FCE2: "SW_SUSPEND",
     },
     "usb_action": {1: "added", 2: "removed"},
+    "scan_kind": {1: "SYN", 2: "NULL", 3: "FIN", 4: "XMAS", 5: "ACK", 6: "UDP"},
     "io_uring_kind": {1: "setup", 2: "personality", 3: "override"},
     "perf_type": {
         0: "HARDWARE",
@@ -334,6 +335,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         5: "syscall",
         6: "sys_exit",
         7: "notifier",
+        8: "netfilter",
     },
 }
 DROP_REASONS: dict[str, str] = {

@@ -47,3 +47,21 @@ u32 ks_filter_closely(u32 sessions, u32 event, const struct path *about)
 	}
 	return out;
 }
+
+u32 ks_filter_limits(u32 sessions, u32 event)
+{
+	struct ks_session *session;
+	struct ks_limits *limits;
+	u32 left, bit, out = 0;
+
+	for (left = sessions; left; left &= left - 1) {
+		bit = left & -left;
+		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
+		limits = session ? rcu_dereference_sched(session->limits) : NULL;
+		if (limits && ks_limits_withhold_all(limits, event)) {
+			ks_deliver_drop(session, event, KSONDE_DROP_RATE_LIMIT);
+			out |= bit;
+		}
+	}
+	return sessions & ~out;
+}

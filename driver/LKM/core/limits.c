@@ -127,6 +127,13 @@ bool ks_limits_withhold(struct ks_limits *limits, u32 event)
 	       !ks_share_take(&limits->whole[event], limits->step[event], now);
 }
 
+bool ks_limits_withhold_all(struct ks_limits *limits, u32 event)
+{
+	return limits->step[event] &&
+	       !ks_share_take(&limits->whole[event], limits->step[event],
+			      ktime_get_boot_fast_ns());
+}
+
 static int limit_event(u32 id)
 {
 	int event;

@@ -21,5 +21,7 @@ bool ks_share_take(atomic64_t *whole, u64 step, u64 now);
 
 /* For a probe: a record of an event (its index) of the current task is one too many. */
 bool ks_limits_withhold(struct ks_limits *limits, u32 event);
+/* The same of an event of no task: only what all together may have counts. */
+bool ks_limits_withhold_all(struct ks_limits *limits, u32 event);
 
 #endif /* KS_LIMITS_H */

@@ -156,6 +156,31 @@ struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id, 
 	return record_begin(hook, event, id, size, about);
 }
 
+struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id, u32 size)
+{
+	struct ksonde_header *header;
+	struct ks_record *record = NULL;
+	u32 sessions;
+
+	preempt_disable_notrace();
+	sessions = ks_filter_limits(READ_ONCE(ks_wanted[event]), event);
+	if (unlikely(READ_ONCE(ks_unusual)))
+		sessions = record_unusual(hook, event, sessions);
+	if (hook->most)
+		sessions = record_share(hook, event, sessions);
+	if (sessions)
+		record = record_open(sessions, event, id, sizeof(*header), size);
+	if (!record) {
+		preempt_enable_notrace();
+		return NULL;
+	}
+	header = (void *)record->data;
+	header->hook = hook->index;
+	if (ks_in_interrupt())
+		header->flags |= KSONDE_F_IRQ;
+	return record;
+}
+
 struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size)
 {
 	struct ks_record *record;

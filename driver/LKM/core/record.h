@@ -56,6 +56,14 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id,
 			     sizeof(struct ks_event_##name), path)
 struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id,
 				       u32 size, const struct path *about);
+/*
+ * The same of an event without a context, as nobody of this host acts: rules
+ * and filters, which ask who does, hold nothing of it back.
+ */
+#define ks_record_begin_nobody(hook, name) \
+	ks_record_begin_stray(hook, KS_EV_##name, KS_ID_##name, \
+			      sizeof(struct ks_event_##name))
+struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id, u32 size);
 /* A record without a context, for these sessions (a bit each). */
 #define ks_record_begin_plain(sessions, name) \
 	ks_record_begin_for(sessions, KS_EV_##name, KS_ID_##name, \

@@ -162,6 +162,8 @@ u32 ks_filter_count(u32 bit);
  * back; counted.  about: the path that rules may ask for, or NULL.
  */
 u32 ks_filter_closely(u32 sessions, u32 event, const struct path *about);
+/* Of an event that nobody acts in: those of the sessions whose limits leave room for it. */
+u32 ks_filter_limits(u32 sessions, u32 event);
 
 /* Of the sessions that want an event, those that want it of this task. */
 static __always_inline u32 ks_filter(u32 sessions, u32 event, const struct path *about)

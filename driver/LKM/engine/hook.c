@@ -13,7 +13,7 @@
 
 static char *prefer = "";
 module_param(prefer, charp, 0444);
-MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier");
+MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier, netfilter");
 
 static char *observe_nothing = "";
 module_param(observe_nothing, charp, 0444);
@@ -34,6 +34,7 @@ static const struct ks_mechanism * const ks_mechanisms[] = {
 	[KSONDE_MECH_SYSCALL]		= &ks_mech_syscall,
 	[KSONDE_MECH_SYS_EXIT]		= &ks_mech_sys_exit,
 	[KSONDE_MECH_NOTIFIER]		= &ks_mech_notifier,
+	[KSONDE_MECH_NETFILTER]		= &ks_mech_netfilter,
 };
 
 static DEFINE_MUTEX(ks_engine_lock);

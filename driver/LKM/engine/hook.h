@@ -18,6 +18,8 @@
 
 struct ks_hook;
 struct ks_attachment;
+struct nf_hook_state;
+struct sk_buff;
 
 /* What a function was called with. */
 struct ks_call {
@@ -38,7 +40,7 @@ struct ks_point {
 	u32 mechanism;		/* enum ksonde_mechanism */
 	/*
 	 * Tracepoint, function, chain, or functions or system calls "a b c".  A
-	 * system call "c?" may be missing, but not all of them.
+	 * system call "c?" may be missing, but not all of them.  A netfilter hook.
 	 */
 	const char *target;
 	union {
@@ -67,6 +69,9 @@ struct ks_point {
 				      void *data);
 			size_t data_size;
 		} syscall;
+		/* NETFILTER: a packet comes, in a softirq mostly; it always goes on */
+		void (*packet)(struct ks_hook *hook, const struct sk_buff *skb,
+			       const struct nf_hook_state *state);
 		/* KRETPROBE */
 		struct {
 			/* false: the return is of no interest */
@@ -101,6 +106,8 @@ struct ks_point {
 	{ .mechanism = KSONDE_MECH_SYS_EXIT, .target = names, .syscall = { fn } }
 #define KS_NOTIFIER(chain, fn) \
 	{ .mechanism = KSONDE_MECH_NOTIFIER, .target = chain, .notify = fn }
+#define KS_NETFILTER(name, fn) \
+	{ .mechanism = KSONDE_MECH_NETFILTER, .target = name, .packet = fn }
 
 /* One hit in so many is timed: a clock read costs more than the counting. */
 #define KS_TIMED_EVERY	64

@@ -41,6 +41,7 @@ extern const struct ks_mechanism ks_mech_kretprobe;
 extern const struct ks_mechanism ks_mech_syscall;
 extern const struct ks_mechanism ks_mech_sys_exit;
 extern const struct ks_mechanism ks_mech_notifier;
+extern const struct ks_mechanism ks_mech_netfilter;
 
 /*
  * kprobe.c: to be asked of each probe that was unregistered.  The kernel

@@ -27,8 +27,7 @@
 
 /* Bumped when an existing structure or rule of this file changes meaning. */
 #define KSONDE_ABI		1
-/* Bumped when an event gets a field or an event is added. */
-#define KSONDE_SCHEMA		2
+#define KSONDE_SCHEMA		2 /* bumped when an event is added, or gets a field */
 
 /* ------------------------------------------------------------ records -- */
 
@@ -154,6 +153,7 @@ enum ksonde_mechanism {
 	KSONDE_MECH_SYSCALL = 5,	/* kretprobes on the named system calls' functions */
 	KSONDE_MECH_SYS_EXIT = 6,	/* the global sys_exit tracepoint, dispatched */
 	KSONDE_MECH_NOTIFIER = 7,	/* a chain of the kernel's own notifications */
+	KSONDE_MECH_NETFILTER = 8,	/* packets, in every network namespace */
 };
 
 /* HOOK: one row of the hook table; index is the input, ENOENT past the end. */
@@ -214,7 +214,7 @@ struct ksonde_filter {
  * The rules given replace all there were, count 0: with none.  It takes effect
  * at once and as a whole: each record is judged by the old rules or by the new
  * ones, and by the new ones only when the call is back.  When it fails the
- * old ones stay.  LOST and SESSION_STATE are never held back.
+ * old ones stay.  LOST, SESSION_STATE and PORT_SCAN (nobody acts) are never held back.
  */
 #define KSONDE_RULES_MAX	64
 #define KSONDE_RULE_EXE_MAX	256

@@ -279,6 +279,27 @@ static void act_helper(void)
 		close(s);
 }
 
+/* Twenty ports of the machine's own, where nobody listens; loopback is left out otherwise. */
+static void act_scan(void)
+{
+	const char *parameter = "/sys/module/ksonde/parameters/scan_loopback";
+	struct sockaddr_in to = { .sin_family = AF_INET, .sin_addr = { htonl(INADDR_LOOPBACK) } };
+	int s = socket(AF_INET, SOCK_DGRAM, 0), fd = open(parameter, O_WRONLY), port, err;
+
+	err = error_of(write(fd, "1", 1));
+	for (port = 1; port <= 20; port++) {
+		to.sin_port = htons(port);
+		sendto(s, "", 0, 0, (struct sockaddr *)&to, sizeof(to));
+	}
+	/* What is still on its way is looked at. */
+	usleep(100000);
+	if (write(fd, "0", 1) < 0)
+		err = errno;
+	say("act scan {\"tgid\": %d, \"errno\": %d}", getpid(), err);
+	close(fd);
+	close(s);
+}
+
 void acts_more(void)
 {
 	act_files();
@@ -295,4 +316,5 @@ void acts_more(void)
 	act_ring();
 	act_perf();
 	act_helper();
+	act_scan();
 }

@@ -191,9 +191,9 @@ class Experiment:
             steps.append(f"measure {number} nothing {self._words('nothing')}")
             if not self.cases:
                 continue
-            # All of it is to be measured, not what the governor leaves.
+            # All of it is to be measured, not what the governor leaves, and the workloads' own packets.
             prefer = f" prefer={self.prefer}" if self.prefer else ""
-            steps.append(f"$B insmod /ksonde.ko budget=0{prefer} || fail insmod")
+            steps.append(f"$B insmod /ksonde.ko budget=0 scan_loopback=1{prefer} || fail insmod")
             if self.symbols:
                 steps.append("$B grep -i ' t ' /proc/kallsyms")
             if "loaded" in self.cases:

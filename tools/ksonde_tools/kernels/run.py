@@ -168,9 +168,9 @@ def _is_forced(hook: dict[str, Any]) -> bool:
 
 
 def _has_no_chain(hook: dict[str, Any]) -> bool:
-    """Whether the kernel was built without the notifications that a hook is about: there are none to see."""
+    """Whether the kernel was built without what a hook would be told by: there is nothing to be told."""
     return bool(hook["detail"]) and all(
-        line.startswith("notifier ") and "built without it" in line for line in hook["detail"]
+        line.startswith(("notifier ", "netfilter ")) and "built without it" in line for line in hook["detail"]
     )
 
 

@@ -114,7 +114,7 @@ class Checker:
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
-            self._helper, self._intruded, self._itself, self._dns,
+            self._helper, self._intruded, self._itself, self._dns, self._scan,
             self._lost, self._state, self._lsm, self._integrity,
         ]  # fmt: skip
         if self.debug:
@@ -443,6 +443,14 @@ class Checker:
             remote_address="127.0.0.1", local_address="127.0.0.1", local_port=facts["port"],
             length=facts["length"],
         )  # fmt: skip
+
+    def _scan(self) -> None:
+        if self.said.acts["scan"]["errno"]:
+            self._fail("port_scan", f"scan: the kernel answered {self.said.acts['scan']['errno']}")
+        fields = {"kind": 6, "remote_address": "127.0.0.1", "local_address": "127.0.0.1"}
+        record = self._find("port_scan", "scan", **fields)
+        told = {"distinct_ports": 15, "distinct_hosts": 1, "packets": 15, "window": 300, "family": 2}
+        self._same(record, "scan", **told, ports=tuple(map(str, range(1, 16))))
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A packet costs a hash, one entry of the strangers and the eight sources of a
+ * set; where its source is one of them, the 32 ports and hosts of that, and
+ * where it is to become one, those of all eight.  Nothing grows.
+ */
+#include <linux/bitops.h>
+#include <linux/kernel.h>
+#include <linux/string.h>
+#include "scan_detect.h"
+
+/* A unit of the short times: 67 ms, so that 32 bits are nine years. */
+#define UNIT_SHIFT	26
+
+u64 ks_scan_hash(const struct ks_scan *scan, const struct ks_packet *packet, u32 net_ns)
+{
+	u64 source[2], hash;
+
+	memcpy(source, packet->source, sizeof(source));
+	hash = siphash_3u64(source[0], source[1], (u64)net_ns << 16 | packet->kind, &scan->key);
+	return hash ? hash : 1;
+}
+
+static u32 host_of(const struct ks_packet *packet)
+{
+	u32 word[4], hash = 0;
+	int i;
+
+	memcpy(word, packet->target, sizeof(word));
+	for (i = 0; i < 4; i++)
+		hash = (hash ^ word[i]) * 0x9e3779b1U;
+	return hash;
+}
+
+static u32 recent_within(const struct ks_scan_recent *recent, u32 now, u32 window)
+{
+	u32 i, within = 0;
+
+	for (i = 0; i < recent->count; i++)
+		within += now - recent->time[i] <= window;
+	return within;
+}
+
+/* What is outside the window gives up its place, else the oldest does when there is no other. */
+static void recent_touch(struct ks_scan_recent *recent, u32 key, u32 now, u32 window)
+{
+	u32 i, oldest = 0;
+
+	for (i = 0; i < recent->count; i++) {
+		if (recent->key[i] == key)
+			break;
+		if (now - recent->time[i] > now - recent->time[oldest])
+			oldest = i;
+	}
+	if (i == recent->count) {
+		if (i == KS_SCAN_KEPT || (i && now - recent->time[oldest] > window))
+			i = oldest;
+		else
+			recent->count++;
+	}
+	recent->key[i] = key;
+	recent->time[i] = now;
+}
+
+static void source_port(struct ks_scan_source *source, u16 port, u64 now, u32 window)
+{
+	u32 bit = port % KS_SCAN_PORT_BITS;
+
+	source->seen[bit / 64] |= 1ULL << bit % 64;
+	recent_touch(&source->ports, port, now >> UNIT_SHIFT, window);
+	if (!source->packets++)
+		source->first = now;
+	source->last = now;
+}
+
+/* NULL: it is none of the set. */
+static struct ks_scan_source *source_find(struct ks_scan_source *set, u64 hash)
+{
+	int way;
+
+	for (way = 0; way < KS_SCAN_WAYS; way++) {
+		if (set[way].hash == hash)
+			return &set[way];
+	}
+	return NULL;
+}
+
+/* Who has tried the fewest ports, and of those who did so the longest ago. */
+static struct ks_scan_source *source_victim(struct ks_scan_source *set, u64 now, u32 window)
+{
+	struct ks_scan_source *victim = NULL;
+	u32 within, least = 0;
+	int way;
+
+	for (way = 0; way < KS_SCAN_WAYS; way++) {
+		if (!set[way].hash)
+			return &set[way];
+		within = recent_within(&set[way].ports, now >> UNIT_SHIFT, window);
+		if (!victim || within < least ||
+		    (within == least && set[way].last < victim->last)) {
+			victim = &set[way];
+			least = within;
+		}
+	}
+	return victim;
+}
+
+/* Nothing but what it is, and when it was reported, is left of it. */
+static void source_restart(struct ks_scan_source *source, u64 hash, u64 reported)
+{
+	memset(source, 0, sizeof(*source));
+	source->hash = hash;
+	source->reported = reported;
+}
+
+/* false: it tries what it tried before, if anything. */
+static bool stranger_is_back(struct ks_scan_stranger *stranger, u64 hash,
+			     const struct ks_packet *packet, u64 now, u64 window)
+{
+	u32 tag = hash >> 32;
+	u16 host = host_of(packet) >> 16;
+	bool known = stranger->time && stranger->tag == tag && now - stranger->time <= window;
+
+	if (known && (stranger->port != packet->port || stranger->host != host))
+		return true;
+	stranger->tag = tag;
+	stranger->port = packet->port;
+	stranger->host = host;
+	stranger->time = now;
+	return false;
+}
+
+static void fill(struct ks_scan_report *report, const struct ks_scan_source *source, u32 ports,
+		 u32 hosts)
+{
+	u32 i, bits = 0;
+
+	for (i = 0; i < ARRAY_SIZE(source->seen); i++)
+		bits += hweight64(source->seen[i]);
+	report->first = source->first;
+	report->last = source->last;
+	report->packets = source->packets;
+	report->ports = bits > ports ? bits : ports;
+	report->hosts = hosts;
+	report->sample_count = source->ports.count;
+	for (i = 0; i < source->ports.count; i++)
+		report->sample[i] = source->ports.key[i];
+}
+
+bool ks_scan_count(struct ks_scan *scan, u64 hash, const struct ks_packet *packet,
+		   const struct ks_scan_rule *rule, u64 now, struct ks_scan_report *report)
+{
+	struct ks_scan_stranger *stranger = &scan->stranger[hash % KS_SCAN_STRANGERS];
+	struct ks_scan_source *set = scan->source[hash % KS_SCAN_SETS];
+	struct ks_scan_source *source = source_find(set, hash);
+	u32 window = (rule->window >> UNIT_SHIFT) + 1, ports, hosts;
+
+	if (!source) {
+		if (!stranger_is_back(stranger, hash, packet, now, rule->window))
+			return false;
+		source = source_victim(set, now, window);
+		source_restart(source, hash, 0);
+		source_port(source, stranger->port, stranger->time, window);
+		stranger->time = 0;
+	} else if (now - source->last > rule->window) {
+		source_restart(source, hash, source->reported);
+	}
+	source_port(source, packet->port, now, window);
+	recent_touch(&source->hosts, host_of(packet), now >> UNIT_SHIFT, window);
+	ports = recent_within(&source->ports, now >> UNIT_SHIFT, window);
+	hosts = recent_within(&source->hosts, now >> UNIT_SHIFT, window);
+	if (ports < rule->ports && (!rule->hosts || hosts < rule->hosts))
+		return false;
+	if (source->reported && now - source->reported < rule->window)
+		return false;
+	fill(report, source, ports, hosts);
+	source->reported = now;
+	source->packets = 0;
+	memset(source->seen, 0, sizeof(source->seen));
+	return true;
+}

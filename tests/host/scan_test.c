@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * hooks/scan_packet.c and hooks/scan_detect.c on the host.
+ *
+ *	scan_test parse			packets in hexadecimal on standard input, a line each
+ *	scan_test count PORTS HOSTS WINDOW	what is sent, a line each: time in seconds, source, kind,
+ *					host, port; prints a line for each report
+ *	scan_test flood SOURCES EVERY SEED	spoofed sources of one port each, and a scanner with a
+ *					probe in so many: packets until it is reported, 0: it is not
+ *	scan_test size			bytes of all that is kept
+ *	scan_test fuzz COUNT SEED	packets on standard input, from which COUNT damaged ones are made
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <linux/skbuff.h>
+#include "../../driver/LKM/hooks/scan_detect.h"
+
+#define SEEDS	256
+#define LONGEST	2048
+#define SECOND	1000000000ULL
+#define CHECK(x) \
+	do { \
+		if (!(x)) { \
+			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
+			abort(); \
+		} \
+	} while (0)
+
+static struct sk_buff seeds[SEEDS];
+static size_t seed_count;
+static u64 random_state = 1;
+static struct ks_scan *scan;
+
+static u64 rnd(void)
+{
+	random_state ^= random_state << 13;
+	random_state ^= random_state >> 7;
+	random_state ^= random_state << 17;
+	return random_state;
+}
+
+/* In memory of exactly that size, so that a byte too many is found. */
+static bool next(struct sk_buff *packet)
+{
+	static char line[2 * LONGEST + 16];
+	unsigned int byte;
+	u8 *data;
+
+	do {
+		if (!fgets(line, sizeof(line), stdin))
+			return false;
+	} while (*line == '#');
+	packet->len = strspn(line, "0123456789abcdef") / 2;
+	data = malloc(packet->len);
+	for (size_t i = 0; i < packet->len; i++) {
+		CHECK(sscanf(line + 2 * i, "%2x", &byte) == 1);
+		data[i] = byte;
+	}
+	packet->data = data;
+	return true;
+}
+
+static bool is_ipv6(const struct sk_buff *packet)
+{
+	return packet->len && packet->data[0] >> 4 == 6;
+}
+
+static void print_bytes(const u8 *bytes)
+{
+	putchar(' ');
+	for (int i = 0; i < 16; i++)
+		printf("%02x", bytes[i]);
+}
+
+static void show(const struct sk_buff *packet)
+{
+	enum ks_packet_fate fate;
+	struct ks_packet got;
+
+	fate = ks_packet_parse(packet, is_ipv6(packet), &got);
+	printf("%d", fate);
+	if (fate == KS_PACKET_PROBE) {
+		printf(" %u %u %u", got.kind, got.source_port, got.port);
+		print_bytes(got.source);
+		print_bytes(got.target);
+	}
+	putchar('\n');
+}
+
+static bool see(const struct ks_packet *packet, const struct ks_scan_rule *rule, u64 now,
+		struct ks_scan_report *report)
+{
+	return ks_scan_count(scan, ks_scan_hash(scan, packet, 1), packet, rule, now, report);
+}
+
+static void count(const struct ks_scan_rule *rule)
+{
+	struct ks_scan_report report;
+	struct ks_packet packet = {};
+	unsigned int source, kind, host, port;
+	double seconds;
+
+	while (scanf("%lf %u %u %u %u", &seconds, &source, &kind, &host, &port) == 5) {
+		memcpy(packet.source, &source, sizeof(source));
+		memcpy(packet.target, &host, sizeof(host));
+		packet.kind = kind;
+		packet.port = port;
+		if (!see(&packet, rule, (u64)(seconds * SECOND), &report))
+			continue;
+		printf("%u %u %u %u %llu %.3f %.3f", source, kind, report.ports, report.hosts,
+		       (unsigned long long)report.packets, (double)report.first / SECOND,
+		       (double)report.last / SECOND);
+		for (u32 i = 0; i < report.sample_count; i++)
+			printf(" %u", report.sample[i]);
+		putchar('\n');
+	}
+}
+
+static u64 flood(u64 sources, u64 every)
+{
+	const struct ks_scan_rule rule = { .ports = 15, .window = 300 * SECOND };
+	struct ks_scan_report report;
+	struct ks_packet packet = {};
+	u64 number, now = SECOND, found = 0, source;
+
+	for (number = 1; number <= sources; number++) {
+		/* 100,000 a second. */
+		now += 10000;
+		packet.kind = KS_SCAN_SYN;
+		source = rnd() | 1;
+		memcpy(packet.source, &source, sizeof(source));
+		packet.port = rnd();
+		CHECK(!see(&packet, &rule, now, &report));
+		if (number % every)
+			continue;
+		memset(packet.source, 0, sizeof(packet.source));
+		packet.port = number / every;
+		if (see(&packet, &rule, now, &report) && !found)
+			found = number;
+	}
+	return found;
+}
+
+/* Up to eight bytes, or a cut end. */
+static void damage(struct sk_buff *packet, u8 *data)
+{
+	for (u64 left = rnd() % 8; left && packet->len; left--) {
+		switch (rnd() % 4) {
+		case 0:
+			data[rnd() % packet->len] = rnd();
+			break;
+		case 1:
+			data[rnd() % packet->len] ^= 1 << rnd() % 8;
+			break;
+		case 2:
+			/* Where the headers are. */
+			data[rnd() % 64 % packet->len] = rnd();
+			break;
+		default:
+			packet->len = rnd() % 4 ? packet->len : rnd() % packet->len;
+		}
+	}
+}
+
+static void check_sources(void)
+{
+	const struct ks_scan_source *source;
+
+	for (int i = 0; i < KS_SCAN_SETS * KS_SCAN_WAYS; i++) {
+		source = &scan->source[i / KS_SCAN_WAYS][i % KS_SCAN_WAYS];
+		CHECK(source->ports.count <= KS_SCAN_KEPT && source->hosts.count <= KS_SCAN_KEPT);
+		for (u32 a = 0; a < source->ports.count; a++)
+			for (u32 b = 0; b < a; b++)
+				CHECK(source->ports.key[a] != source->ports.key[b]);
+	}
+}
+
+/* What each packet is, then how many reports came of them. */
+static void fuzz(u64 number)
+{
+	u64 fates[KS_PACKET_FATES] = {}, now = SECOND, reports = 0;
+	struct ks_scan_rule rule = { .ports = 5, .hosts = 5, .window = SECOND };
+	struct ks_scan_report report;
+	enum ks_packet_fate fate;
+	struct ks_packet packet;
+	struct sk_buff one;
+	u8 space[LONGEST], *data;
+
+	CHECK(seed_count);
+	for (u64 i = 0; i < number; i++) {
+		one = seeds[rnd() % seed_count];
+		memcpy(space, one.data, one.len);
+		damage(&one, space);
+		data = malloc(one.len);
+		memcpy(data, space, one.len);
+		one.data = data;
+		fate = ks_packet_parse(&one, rnd() % 64 ? is_ipv6(&one) : rnd() % 2, &packet);
+		CHECK(fate < KS_PACKET_FATES);
+		fates[fate]++;
+		now += rnd() % 1000000;
+		if (!(rnd() % 65536))
+			now += rnd();
+		if (fate == KS_PACKET_PROBE) {
+			CHECK(packet.kind >= KS_SCAN_SYN && packet.kind <= KS_SCAN_UDP);
+			if (see(&packet, &rule, now, &report)) {
+				reports++;
+				CHECK(report.sample_count && report.sample_count <= KS_SCAN_KEPT);
+				CHECK(report.ports >= rule.ports || report.hosts >= rule.hosts);
+				CHECK(report.packets && report.first <= report.last);
+			}
+		}
+		free(data);
+	}
+	check_sources();
+	for (int i = 0; i < KS_PACKET_FATES; i++)
+		printf("%llu ", (unsigned long long)fates[i]);
+	printf("%llu\n", (unsigned long long)reports);
+}
+
+static int run(int argc, char **argv)
+{
+	struct ks_scan_rule rule;
+	struct sk_buff packet;
+
+	if (argc == 2 && !strcmp(argv[1], "parse")) {
+		while (next(&packet)) {
+			show(&packet);
+			free((void *)packet.data);
+		}
+	} else if (argc == 2 && !strcmp(argv[1], "size")) {
+		printf("%zu\n", sizeof(*scan));
+	} else if (argc == 5 && !strcmp(argv[1], "count")) {
+		rule.ports = atoi(argv[2]);
+		rule.hosts = atoi(argv[3]);
+		rule.window = strtoull(argv[4], NULL, 10) * SECOND;
+		count(&rule);
+	} else if (argc == 5 && !strcmp(argv[1], "flood")) {
+		random_state = strtoull(argv[4], NULL, 10) | 1;
+		printf("%llu\n", (unsigned long long)flood(strtoull(argv[2], NULL, 10),
+							   strtoull(argv[3], NULL, 10)));
+	} else if (argc == 4 && !strcmp(argv[1], "fuzz")) {
+		while (seed_count < SEEDS && next(&seeds[seed_count]))
+			seed_count++;
+		random_state = strtoull(argv[3], NULL, 10) | 1;
+		fuzz(strtoull(argv[2], NULL, 10));
+		while (seed_count)
+			free((void *)seeds[--seed_count].data);
+	} else {
+		return 2;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	scan = calloc(1, sizeof(*scan));
+	scan->key.key[0] = 0x0123456789abcdefULL;
+	scan->key.key[1] = 0x02468ace13579bdfULL;
+	status = run(argc, argv);
+	free(scan);
+	return status;
+}
