@@ -10,6 +10,7 @@ from typing import Any
 
 import dns.flags
 import dns.message
+import dns.opcode
 import dns.rcode
 import dns.rrset
 import pytest
@@ -25,11 +26,12 @@ AF_INET, AF_INET6 = socket.AF_INET, socket.AF_INET6
 UDP, TCP = socket.IPPROTO_UDP, socket.IPPROTO_TCP
 
 
-def answer(name: str, *records: tuple[str, str], kind: str = "A", rcode: int = 0) -> bytes:
+def answer(name: str, *records: tuple[str, str], kind: str = "A", rcode: int = 0, opcode: int = 0) -> bytes:
     message = dns.message.make_response(dns.message.make_query(name, kind))
     message.id = 0x1234
     message.flags |= dns.flags.RA
     message.set_rcode(dns.rcode.Rcode(rcode))
+    message.set_opcode(dns.opcode.Opcode(opcode))
     for record, data in records:
         message.answer.append(dns.rrset.from_text(name, 300, "IN", record, data))
     return bytes(message.to_wire())
@@ -170,7 +172,7 @@ def test_two_in_one(tap: Tap, server: Server) -> None:
 
 def test_refused_name(tap: Tap, server: Server) -> None:
     """A name that is not there, with whatever bytes."""
-    server.reply = answer("a\\010b\\.c.\\255\\030.example.", kind="TXT", rcode=3)
+    server.reply = answer("a\\010b\\.c.\\255\\030.example.", kind="TXT", rcode=3, opcode=4)
     facts = act("dns=read:53:127.0.0.1")["dns"]
     tap.collect()
     record = tap.one("dns_query", facts["tgid"])
@@ -178,6 +180,7 @@ def test_refused_name(tap: Tap, server: Server) -> None:
         "name": "a\\010b\\.c.\\255\\030.example",
         "qtype": 16,
         "rcode": 3,
+        "opcode": 4,
         "dns_flags": 0x8180,
         "answer_count": 0,
         "answers": (),
