@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
 def lsm(
     hook: Annotated[
-        Optional[list[str]], typer.Argument(metavar="[HOOK]...", help="Only these hooks.", show_default=False)
+        Optional[list[str]],
+        typer.Argument(..., metavar="[HOOK]...", help="Only these hooks.", show_default=False),
     ] = None,
     json: JsonOption = False,
 ) -> int:
