@@ -11,16 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include "../../driver/LKM/hooks/dns_parse.h"
+#include "check.h"
 
 #define SEEDS	256
 #define LONGEST	4096
-#define CHECK(x) \
-	do { \
-		if (!(x)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort(); \
-		} \
-	} while (0)
 
 struct message {
 	size_t length;
@@ -30,15 +24,6 @@ struct message {
 
 static struct message seeds[SEEDS];
 static size_t seed_count;
-static u64 random_state = 1;
-
-static u64 rnd(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 static bool next(struct message *message)
 {

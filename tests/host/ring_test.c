@@ -14,17 +14,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "../../driver/LKM/core/ring.h"
+#include "check.h"
 
 #define BYTES		65536U
 #define NEST_MAX	3
-
-#define CHECK(x) \
-	do { \
-		if (!(x)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort(); \
-		} \
-	} while (0)
 
 static struct ks_ring ring;
 static struct ksonde_control control;
@@ -34,15 +27,6 @@ static struct ksonde_position reader;
 static u64 put_ok, put_full, evicted, next_number;
 static bool interrupts, reads;
 static unsigned int depth, interrupt_rate;
-static u64 random_state = 1;
-
-static u64 rnd(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 /* A record whose every byte follows from its number. */
 struct body {

@@ -15,30 +15,15 @@
 #include <string.h>
 #include <linux/skbuff.h>
 #include "../../driver/LKM/hooks/scan_detect.h"
+#include "check.h"
 
 #define SEEDS	256
 #define LONGEST	2048
 #define SECOND	1000000000ULL
-#define CHECK(x) \
-	do { \
-		if (!(x)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort(); \
-		} \
-	} while (0)
 
 static struct sk_buff seeds[SEEDS];
 static size_t seed_count;
-static u64 random_state = 1;
 static struct ks_scan *scan;
-
-static u64 rnd(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 /* In memory of exactly that size, so that a byte too many is found. */
 static bool next(struct sk_buff *packet)

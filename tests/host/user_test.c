@@ -14,27 +14,12 @@
 #include <linux/mm.h>
 #include <linux/uaccess.h>
 #include "../../driver/LKM/context/context.h"
+#include "check.h"
 
 #define PAGES	64
-#define CHECK(x) \
-	do { \
-		if (!(x)) { \
-			fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, #x); \
-			abort(); \
-		} \
-	} while (0)
 
 static char *memory;		/* below 4 GiB, for 32-bit pointers */
 static bool missing[PAGES];
-static u64 random_state = 1;
-
-static u64 rnd(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
 
 void shim_interrupt(void)
 {

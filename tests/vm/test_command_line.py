@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 import ksonde
-from acting import ACT, Tap, is_loaded
+from acting import ACT, TICK, Tap, is_loaded
 
 
 def cli(*arguments: Any, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -75,14 +76,21 @@ def test_watch_for_a_while() -> None:
 
 def test_watch_snapshot(victim: int) -> None:
     """What is there comes first; of a process the driver and /proc say the same."""
-    with ksonde.open(["fork"]):
+    with ksonde.open(["exit"]) as session:
         done = cli("watch", "--json", "--snapshot", "--event", "execve", "--for", "100ms")
+        os.kill(victim, signal.SIGKILL)
+        os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
+        tap = Tap(session)
+        tap.collect()
+        record = tap.one("exit", victim)
     found = [json.loads(line) for line in done.stdout.splitlines()]
     taken = [line for line in found if line.get("snapshot")]
     assert found[: len(taken)] == taken
     (process,) = [one["data"] for one in taken if one["event"] == "process" and one["data"]["tgid"] == victim]
-    assert process["comm"] == "sleep" and process["argv"] == ["sleep", "1000"]
-    assert process["parent_tgid"] == os.getpid() and process["exe"] == os.path.realpath("/bin/sleep")
+    assert process["argv"] == ["sleep", "1000"]
+    assert process["start_time"] == record.start_time // TICK * TICK
+    for name in ("parent_tgid", "pgid", "sid", "uid", "euid", "gid", "egid", "comm", "exe"):
+        assert process[name] == getattr(record, name), name
     assert "ksonde" in [one["data"]["name"] for one in taken if one["event"] == "module"]
     assert "/proc" in [one["data"]["target"] for one in taken if one["event"] == "mount"]
 

@@ -132,8 +132,6 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             )
         )
         announce(session)
-        if snapshot:
-            out.snapshot(taken())
         watching = Watch(
             session,
             out.write,
@@ -144,6 +142,8 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             reader=out.fileno(),
         )
         try:
+            if snapshot:
+                out.snapshot(taken())
             watching.run()
         except BrokenPipeError:
             from . import hush
