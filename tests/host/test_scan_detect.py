@@ -211,6 +211,12 @@ def test_window_slides(program: Path) -> None:
     assert not count(program, late)
 
 
+def test_after_a_pause(program: Path) -> None:
+    """Who was silent for a window begins anew: what it did before is not told of its scan."""
+    (got,) = count(program, [*scan(ports=10, begin=1000), *scan(begin=2000)])
+    assert (got.ports, got.packets, got.first) == (15, 15, 2000.0)
+
+
 def test_each_by_itself(program: Path) -> None:
     """Kinds and sources do not add up."""
     kinds = [packet for kind in range(1, 7) for packet in scan(ports=14, kind=kind)]
