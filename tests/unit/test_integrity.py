@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ksonde import cli, integrity
+from ksonde.crossview import Compared, CrossView
 from ksonde.errors import BadInspection, DriverError
 from ksonde.inspection import Finding, Place
 
@@ -40,6 +41,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
         return parts[part]
 
     monkeypatch.setattr(integrity, "look", look)
+    monkeypatch.setattr(integrity, "_COMPARED", {})
     return parts
 
 
@@ -58,6 +60,21 @@ def test_findings(kernel: list[dict[str, Any]]) -> None:
     assert str(first.findings[0]).endswith(
         "sys_call_table[39]: the slot has no function of a system call: f [evil]"
     )
+
+
+def test_what_user_space_is_shown(kernel: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel[1] = {**MODULES, "seen": ["ext4"]}
+    missed = Finding("module ext4", "it hides", None, 702)
+
+    def compare(view: CrossView) -> Compared:
+        assert view._seen("modules") == ("ext4",)
+        return Compared(1, (missed,), "half blind")
+
+    monkeypatch.setattr(integrity, "_COMPARED", {"shown": ("modules", compare), "other": ("files", compare)})
+    first, second, shown, other = integrity.scan()
+    assert (first.parts, second.parts, second.seen) == (4, 4, ("ext4",))
+    assert shown == integrity.Part("shown", 2, 4, 1, "half blind", (missed,))
+    assert other == integrity.Part("other", 3, 4, 0, "this driver does not tell what there is", ())
 
 
 def test_no_parts_is_an_error(kernel: list[dict[str, Any]]) -> None:

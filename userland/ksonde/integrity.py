@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from .crossview import Compared, CrossView
 from .errors import BadInspection, DriverError
 from .inspection import Finding, Place, look
 from .uapi import Inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Hashable, Iterator
 
 __all__ = ["Part", "scan"]
 
@@ -26,6 +27,7 @@ class Part:
         checked: slots, gates, modules.
         why: it could not be looked at, or not all of it; "" when it could.
         findings: what should not be so.
+        seen: all that the kernel has of it, for comparison; None: the driver tells none.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Part:
     checked: int
     why: str
     findings: tuple[Finding, ...]
+    seen: tuple[Hashable, ...] | None = None
 
     @classmethod
     def parse(cls, found: dict[str, Any], number: int) -> Part:
@@ -58,13 +61,14 @@ class Part:
                     )
                     for finding in found["findings"]
                 ),
+                seen=tuple(found["seen"]) if "seen" in found else None,
             )
         except (KeyError, TypeError) as error:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
 def scan() -> Iterator[Part]:
-    """Look at one part after the other, each when it is asked for.
+    """Look at one part after the other, each when it is asked for: the driver's, then those of user space.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -72,12 +76,40 @@ def scan() -> Iterator[Part]:
     import errno
 
     number = 0
+    parts: dict[str, Part] = {}
     while True:
         try:
-            found = look(Inspect.INTEGRITY, number)
+            part = Part.parse(look(Inspect.INTEGRITY, number), number)
         except DriverError as error:
             if error.errno == errno.ENOENT and number:
-                return
+                break
             raise
-        yield Part.parse(found, number)
         number += 1
+        parts[part.name] = part
+        yield replace(part, parts=part.parts + len(_COMPARED))
+    yield from _compared(parts)
+
+
+def _compared(parts: dict[str, Part]) -> Iterator[Part]:
+    """What user space is shown, compared with what the driver knows."""
+
+    def seen(name: str) -> tuple[Hashable, ...]:
+        number = parts[name].number
+        return Part.parse(look(Inspect.INTEGRITY, number), number).seen or ()
+
+    view = CrossView(seen)
+    for number, (name, (of, compare)) in enumerate(_COMPARED.items(), len(parts)):
+        if of is not None and (of not in parts or parts[of].seen is None):
+            compared = Compared(why="this driver does not tell what there is")
+        else:
+            compared = compare(view)
+        total = len(parts) + len(_COMPARED)
+        yield Part(name, number, total, compared.checked, compared.why, compared.findings)
+
+
+#: Parts of user space: the driver's part that they compare with, if any, and how.
+_COMPARED: dict[str, tuple[str | None, Callable[[CrossView], Compared]]] = {
+    "shown_processes": ("processes", CrossView.processes),
+    "shown_modules": ("modules", CrossView.modules),
+    "shown_sockets": (None, CrossView.sockets),
+}

@@ -14,6 +14,7 @@
 #include "../compat/mm.h"
 #include "../compat/module.h"
 #include "../compat/uaccess.h"
+#include "../core/text.h"
 #include "../engine/hook.h"
 #include "scan.h"
 
@@ -203,4 +204,25 @@ void ks_scan_modules(struct ks_scan *scan)
 	}
 out_free:
 	kvfree(looks);
+}
+
+void ks_scan_modules_seen(struct ks_scan *scan)
+{
+	struct list_head *modules = (void *)ks_symbol("modules");
+	const struct module *module;
+	const char *comma = "";
+
+	if (!modules)
+		return;
+	rcu_read_lock();
+	preempt_disable();
+	list_for_each_entry_rcu(module, modules, list) {
+		if (module->state != MODULE_STATE_LIVE)
+			continue;
+		ks_text_add(scan->text, "%s", comma);
+		ks_text_string(scan->text, module->name);
+		comma = ",";
+	}
+	preempt_enable();
+	rcu_read_unlock();
 }

@@ -12,10 +12,13 @@
 static const struct {
 	const char *name;
 	void (*look)(struct ks_scan *scan);
+	void (*seen)(struct ks_scan *scan);	/* NULL: nothing to compare */
 } scan_parts[] = {
 	{ "syscalls", ks_scan_syscalls },
 	{ "idt", ks_scan_idt },
-	{ "modules", ks_scan_modules },
+	{ "modules", ks_scan_modules, ks_scan_modules_seen },
+	{ "registers", ks_scan_registers },
+	{ "processes", ks_scan_processes, ks_scan_processes_seen },
 };
 
 void ks_scan_finding(struct ks_scan *scan, enum ks_finding event, const char *what,
@@ -54,6 +57,10 @@ int ks_scan_write(struct ks_text *text, bool addresses, u32 part)
 	ks_text_add(text, "\"part\":\"%s\",\"parts\":%zu,\n\"findings\":[", scan_parts[part].name,
 		    ARRAY_SIZE(scan_parts));
 	scan_parts[part].look(scan);
+	if (scan_parts[part].seen) {
+		ks_text_add(text, "],\n\"seen\":[");
+		scan_parts[part].seen(scan);
+	}
 	ks_text_add(text, "],\n\"checked\":%u,\"why\":", scan->checked);
 	ks_text_string(text, scan->why ?: "");
 	kvfree(scan);

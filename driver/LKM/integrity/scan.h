@@ -12,6 +12,8 @@ enum ks_finding {
 	KS_FINDING_SYSCALL = 701,
 	KS_FINDING_MODULE = 702,
 	KS_FINDING_IDT = 703,
+	KS_FINDING_REGISTER = 707,
+	KS_FINDING_PROCESS = 708,
 };
 
 struct ks_scan {
@@ -33,6 +35,12 @@ __printf(5, 6) void ks_scan_finding(struct ks_scan *scan, enum ks_finding event,
 void ks_scan_syscalls(struct ks_scan *scan);
 void ks_scan_idt(struct ks_scan *scan);
 void ks_scan_modules(struct ks_scan *scan);
+void ks_scan_registers(struct ks_scan *scan);
+void ks_scan_processes(struct ks_scan *scan);
+
+/* What of it the kernel knows, for user space to compare with what it is shown. */
+void ks_scan_modules_seen(struct ks_scan *scan);
+void ks_scan_processes_seen(struct ks_scan *scan);
 
 /* One part after the other, as JSON; index of the part.  -ENOENT past the last. */
 int ks_scan_write(struct ks_text *text, bool addresses, u32 part);

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import typer
 
@@ -19,20 +19,27 @@ if TYPE_CHECKING:
 def scan(json: JsonOption = False) -> int:
     """Look whether this kernel is still the one that was booted; exits with 3 when something is not so.
 
-    Its system calls, its interrupts, and modules that hide. The findings say who owns the code that was put
+    Its system calls, its interrupts, the registers that protect it, and modules, processes and sockets that
+    hide. The findings say who owns the code that was put
     there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
     """
     from ksonde import integrity
 
     parts = list(_progress(integrity.scan()))
     if json:
-        from dataclasses import asdict
         from json import dumps
 
-        typer.echo(dumps({"parts": [asdict(part) for part in parts]}, indent=1))
+        typer.echo(dumps({"parts": [_written(part) for part in parts]}, indent=1))
     else:
         typer.echo("\n".join(_lines(parts)))
     return exit.FINDINGS if any(part.findings for part in parts) else exit.OK
+
+
+def _written(part: Part) -> dict[str, Any]:
+    """Without what was only for comparison."""
+    from dataclasses import asdict
+
+    return {name: value for name, value in asdict(part).items() if name != "seen"}
 
 
 def _progress(parts: Iterable[Part]) -> Iterator[Part]:
