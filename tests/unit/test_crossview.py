@@ -102,10 +102,8 @@ def test_a_module_is_missed(proc: Path) -> None:
 
 
 def listed(*inodes: int) -> str:
-    return "  sl  local_address ...\n" + "".join(
-        f"   0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 {inode} 1\n"
-        for inode in inodes
-    )
+    before = "   0: 0100007F:0016 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0"
+    return "  sl  local_address ...\n" + "".join(f"{before} {inode} 1\n" for inode in inodes)
 
 
 @pytest.mark.parametrize(
