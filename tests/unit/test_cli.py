@@ -172,7 +172,7 @@ def test_completion_of_events(run: Run) -> None:
 
     assert complete_event("") == []
     run("schema")
-    assert complete_event("con") == ["connect"]
+    assert complete_event("conn") == ["connect"]
     assert complete_event("al") == ["all"]
 
 

@@ -13,7 +13,12 @@ from .uapi import Inspect
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from .device import Device
+
 __all__ = ["Part", "scan"]
+
+#: What each finding has in the driver's text.
+_OF_ALL = frozenset({"event", "where", "what", "place"})
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,7 @@ class Part:
                         what=finding["what"],
                         place=Place.parse(finding["place"]) if finding["place"] is not None else None,
                         event=finding["event"],
+                        more={name: value for name, value in finding.items() if name not in _OF_ALL},
                     )
                     for finding in found["findings"]
                 ),
@@ -63,8 +69,11 @@ class Part:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
-def scan() -> Iterator[Part]:
+def scan(device: Device | None = None) -> Iterator[Part]:
     """Look at one part after the other, each when it is asked for.
+
+    Args:
+        device: to ask; None: one that is opened for each part.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -74,7 +83,7 @@ def scan() -> Iterator[Part]:
     number = 0
     while True:
         try:
-            found = look(Inspect.INTEGRITY, number)
+            found = look(Inspect.INTEGRITY, number, device)
         except DriverError as error:
             if error.errno == errno.ENOENT and number:
                 return

@@ -135,4 +135,13 @@ SnapshotOption = Annotated[
         "--snapshot", help="Begin with what is there: processes, sockets, modules, mounts, USB devices."
     ),
 ]
+ScanEveryOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--scan-every",
+        callback=checked(text.parse_duration),
+        metavar="TIME",
+        help="How often the kernel is scanned, where findings are among the events; 0s: never; else 5m.",
+    ),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
