@@ -81,12 +81,16 @@ class Scanner:
         session: that the records are for.
         every: seconds between two scans; None: EVERY within the BUDGET; 0: never.
         first: seconds until the first one.
+
+    Attributes:
+        scans: that have ended.
     """
 
     def __init__(self, session: Session, every: Optional[float] = None, first: float = 0.0) -> None:
         schema = session.device.schema()
         wanted = [schema.event(name) for name in session.events]
         self._events = {event.id: event for event in wanted if event.id in EVENTS}
+        self.scans = 0
         self._session = session
         self._every = every
         self._first = first
@@ -137,6 +141,7 @@ class Scanner:
             while not self._end.wait(wait):
                 begin = time.thread_time()
                 self._scan()
+                self.scans += 1
                 wait = pause(self._every, time.thread_time() - begin, SystemRandom().uniform)
         except BaseException as error:  # noqa: BLE001 - take() raises it
             self._failure = error

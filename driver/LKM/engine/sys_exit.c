@@ -159,6 +159,11 @@ static void sys_exit_detach(struct ks_attachment *attachment)
 		tracepoint_probe_unregister(sys_exit_tracepoint, sys_exit_probe, NULL);
 }
 
+static const char *sys_exit_check(struct ks_attachment *attachment)
+{
+	return ks_tracepoint_wrong(sys_exit_tracepoint, sys_exit_probe, NULL);
+}
+
 static void sys_exit_free(struct ks_attachment *attachment)
 {
 	kfree(attachment);
@@ -169,4 +174,5 @@ const struct ks_mechanism ks_mech_sys_exit = {
 	.attach	= sys_exit_attach,
 	.detach	= sys_exit_detach,
 	.free	= sys_exit_free,
+	.check	= sys_exit_check,
 };

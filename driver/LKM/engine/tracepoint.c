@@ -58,6 +58,30 @@ static void tracepoint_detach(struct ks_attachment *attachment)
 	tracepoint_probe_unregister(tp->tracepoint, attachment->point->probe, attachment->hook);
 }
 
+const char *ks_tracepoint_wrong(struct tracepoint *tracepoint, const void *probe,
+				const void *data)
+{
+	const struct tracepoint_func *func;
+	bool there = false;
+
+	if (!static_key_enabled(&tracepoint->key))
+		return "the tracepoint was switched off";
+	rcu_read_lock();
+	preempt_disable();
+	for (func = rcu_dereference_raw(tracepoint->funcs); func && func->func; func++)
+		there |= func->func == probe && func->data == data;
+	preempt_enable();
+	rcu_read_unlock();
+	return there ? NULL : "it was unregistered";
+}
+
+static const char *tracepoint_check(struct ks_attachment *attachment)
+{
+	return ks_tracepoint_wrong(container_of(attachment, struct ks_tracepoint,
+						attachment)->tracepoint,
+				   attachment->point->probe, attachment->hook);
+}
+
 static void tracepoint_free(struct ks_attachment *attachment)
 {
 	kfree(container_of(attachment, struct ks_tracepoint, attachment));
@@ -68,4 +92,5 @@ const struct ks_mechanism ks_mech_tracepoint = {
 	.attach	= tracepoint_attach,
 	.detach	= tracepoint_detach,
 	.free	= tracepoint_free,
+	.check	= tracepoint_check,
 };
