@@ -183,3 +183,29 @@ def tree(root: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return root
+
+
+class FakeScanner:
+    """Has found these records, and is readable until they are taken."""
+
+    def __init__(self, *records: Record) -> None:
+        self.present = len(records)
+        self._records = list(records)
+        self._read, self._write = os.pipe()
+        os.write(self._write, b"!")
+
+    def fileno(self) -> int:
+        return self._read
+
+    def take(self) -> list[Record]:
+        if self._records:
+            os.read(self._read, 1)
+        records, self._records = self._records, []
+        return records
+
+    def __enter__(self) -> FakeScanner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._read)
+        os.close(self._write)

@@ -122,6 +122,11 @@ class Scanner:
         return self._read
 
     @property
+    def scanning(self) -> bool:
+        """It goes on."""
+        return self._thread.is_alive()
+
+    @property
     def present(self) -> int:
         """How many findings there are now."""
         return len(self._known)

@@ -20,6 +20,7 @@ from .options import (
     checked,
     chosen,
     duration,
+    interval,
     ring_bytes,
 )
 
@@ -64,7 +65,7 @@ def agent(
         Signals() as signals,
         ksonde.open(**chosen(event or (), profile), ring_bytes=ring_bytes(ring)) as session,
         Log(output, session.events, Containers()) as log,
-        Scanner(session, duration(scan_every)) as scanner,
+        Scanner(session, interval(scan_every)) as scanner,
     ):
         announce(session)
         if snapshot:

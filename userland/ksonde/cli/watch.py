@@ -21,6 +21,7 @@ from .options import (
     checked,
     chosen,
     duration,
+    interval,
     ring_bytes,
     split,
 )
@@ -141,7 +142,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         announce(session)
         # What is found is nobody's doing, so it is nothing of a process that is followed.
         followed = child is not None or pid is not None
-        every = 0.0 if followed else duration(scan_every)
+        every = 0.0 if followed else interval(scan_every)
         # Who only looks in for a moment shall not pay for a scan.
         scanner = stack.enter_context(Scanner(session, every, first=FIRST_SCAN))
         watching = Watch(

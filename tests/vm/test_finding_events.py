@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -89,6 +91,53 @@ class Scanned:
         until(lambda: self.scanner.scans >= scans + 3)
 
 
+@contextmanager
+def attached(hook: str) -> Iterator[None]:
+    """A BPF program that allows all is attached to an LSM hook."""
+    number = btf_function(f"bpf_lsm_{hook}")
+    # r0 = 0; exit
+    code, licence = struct.pack("<QQ", 0xB7, 0x95), b"GPL\0"
+    keep = [ctypes.create_string_buffer(data) for data in (code, licence)]
+    attributes = bytearray(112)
+    # BPF_PROG_TYPE_LSM, BPF_LSM_MAC
+    struct.pack_into("<IIQQ", attributes, 0, 29, 2, *map(ctypes.addressof, keep))
+    struct.pack_into("<I", attributes, 68, 27)
+    struct.pack_into("<I", attributes, 108, number)
+    program = bpf(5, attributes)
+    link = bpf(17, bytearray(struct.pack("<QI4x", 0, program)))
+    try:
+        yield
+    finally:
+        os.close(link)
+        os.close(program)
+
+
+def bpf(command: int, attributes: bytearray) -> int:
+    libc = ctypes.CDLL(None, use_errno=True)
+    buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
+    fd: int = libc.syscall(321, command, buffer, len(attributes))
+    assert fd >= 0, os.strerror(ctypes.get_errno())
+    return fd
+
+
+def btf_function(name: str) -> int:
+    """The number of a function's type among those of the kernel (BTF)."""
+    data = Path("/sys/kernel/btf/vmlinux").read_bytes()
+    length, types, types_length, strings = struct.unpack_from("<IIII", data, 4)
+    wanted = data.index(b"\0" + name.encode() + b"\0", length + strings) + 1 - length - strings
+    each = {1: 4, 3: 12, 14: 4, 17: 4}
+    times = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
+    at, end, number = length + types, length + types + types_length, 0
+    while at < end:
+        number += 1
+        found, info = struct.unpack_from("<II", data, at)
+        kind = info >> 24 & 0x1F
+        if kind == 12 and found == wanted:
+            return number
+        at += 12 + each.get(kind, 0) + times.get(kind, 0) * (info & 0xFFFF)
+    raise AssertionError(name)
+
+
 def test_found_and_all_clear() -> None:
     begin = boottime()
     with Scanned() as scanned:
@@ -168,6 +217,19 @@ def test_a_callback_of_a_module() -> None:
         assert (gone.event, gone.state, gone.where) == ("lsm_hook", ALL_CLEAR, "task_getscheduler")
 
 
+def test_a_bpf_program_is_told_and_is_no_finding() -> None:
+    with Scanned() as scanned:
+        scanned.settle()
+        with attached("task_getscheduler"):
+            (record,) = scanned.next()
+            assert (record.event, record.state, record.where) == ("lsm_hook", CAME, "task_getscheduler")
+            assert record.what == "BPF programs are attached to it, as the kernel lets them"
+            assert (record.symbol, record.lsm) == ("bpf_lsm_task_getscheduler", "bpf")
+            assert scanned.scanner.present == 0
+        (record,) = scanned.next()
+        assert (record.event, record.state, record.where) == ("lsm_hook", WENT, "task_getscheduler")
+
+
 def test_what_was_there_before_the_first_scan() -> None:
     with fixture("lsm"), Scanned() as scanned:
         (record,) = scanned.next()
@@ -218,11 +280,11 @@ def test_the_agent(tmp_path: Path) -> None:
 
 
 def test_never_means_never() -> None:
-    command = [*KSONDE, "watch", "--json", "--event", "idt_hook", "--scan-every", "0s", "--for", "3s"]
+    command = [*KSONDE, "watch", "--json", "--event", "idt_hook", "--scan-every", "0", "--for", "3s"]
     with fixture("idt"):
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         assert done.stdout == ""
-        command[command.index("0s")] = "100ms"
+        command[command.index("0")] = "100ms"
         command[-1] = "20s"
         done = subprocess.run([*command, "--count", "1"], capture_output=True, text=True, check=True)
         assert json.loads(done.stdout)["data"]["where"] == "gate 5"
