@@ -48,7 +48,10 @@ static inline bool ks_netfilter_has(struct net *net, const struct nf_hook_ops *o
 	return true;
 }
 #else
-/* Under rcu_read_lock().  v4.16, b0f38338aef2 ("netfilter: reduce size of hook entry point locations"). */
+/*
+ * Under rcu_read_lock().
+ * v4.16, b0f38338aef2 ("netfilter: reduce size of hook entry point locations").
+ */
 static inline bool ks_netfilter_has(struct net *net, const struct nf_hook_ops *ops)
 {
 	const struct nf_hook_entries *entries;

@@ -79,9 +79,6 @@ static struct ks_canary *canary_find(const struct ks_mechanism *mechanism)
 {
 	unsigned int i;
 
-	/* The functions of system calls have kretprobes, too. */
-	if (mechanism == &ks_mech_syscall)
-		mechanism = &ks_mech_kretprobe;
 	for (i = 0; i < ARRAY_SIZE(ks_canaries); i++) {
 		if (ks_canaries[i].mechanism == mechanism)
 			return &ks_canaries[i];
@@ -114,6 +111,10 @@ bool ks_canary_sings(const struct ks_mechanism *mechanism)
 {
 	struct ks_canary *canary = canary_find(mechanism);
 	int before;
+
+	/* A kretprobe by a kprobe, whatever those of ks_mech_kretprobe are by. */
+	if (mechanism == &ks_mech_syscall)
+		return ks_canary_sings(&ks_mech_kprobe) && ks_canary_sings(&ks_mech_kretprobe);
 
 	if (!canary || !canary_arm(canary))
 		return true;

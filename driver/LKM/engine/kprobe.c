@@ -91,10 +91,11 @@ static bool kprobe_has(struct kprobe *found, const struct kprobe *probe)
 
 static bool kprobe_is_registered(const struct kprobe *probe)
 {
-	struct kprobe *(*get)(void *address) = (void *)ks_callable(ks_symbol("get_kprobe"));
+	struct kprobe *(*get)(void *address);
 	struct kprobe *found;
 	bool is;
 
+	get = (void *)ks_callable(ks_symbol("get_kprobe"));
 	if (!get)
 		return true;
 	rcu_read_lock();
