@@ -314,7 +314,7 @@ def sensor(records: list[Record]) -> list[tuple[str, str, int]]:
     ],
 )
 def test_a_probe_that_was_disarmed(words: list[str], where: str, what: str) -> None:
-    with Scanned("write", "setsid", "fork") as scanned:
+    with Scanned("chmod", "setsid", "fork") as scanned:
         scanned.settle()
         assert scanned.scanner.take() == []
         with fixture("disarm", *words):
@@ -336,7 +336,7 @@ def switched(path: Path) -> Iterator[None]:
 
 
 def test_ftrace_is_switched_off() -> None:
-    with Scanned("open", "write", "setsid") as scanned:
+    with Scanned("chmod", "setsid") as scanned:
         scanned.settle()
         with switched(Path("/proc/sys/kernel/ftrace_enabled")):
             # One for all hooks, and one for each mechanism of functions that is used.
