@@ -325,6 +325,18 @@ def test_a_probe_that_was_disarmed(words: list[str], where: str, what: str) -> N
         assert scanned.scanner.present == 0
 
 
+@pytest.mark.parametrize("what", ["tracepoint", "kprobe", "ftrace"])
+def test_a_session_ends_whose_probe_is_gone(what: str) -> None:
+    """Without a warning of the kernel; the next one has all of its probes."""
+    target = {"tracepoint": ["target=task_newtask"], "kprobe": ["target=__x64_sys_setsid"]}
+    events = ["chmod", "setsid", "fork"]
+    with ksonde.open(events), fixture("disarm", f"what={what}", "leave=1", *target.get(what, [])):
+        pass
+    with ksonde.open(events):
+        part = next(part for part in integrity.scan() if part.name == "sensor")
+        assert (part.findings, part.why) == ((), "")
+
+
 @contextmanager
 def switched(path: Path) -> Iterator[None]:
     before = path.read_text()

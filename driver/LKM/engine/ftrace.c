@@ -97,6 +97,14 @@ static void notrace ftrace_enter_if(unsigned long ip, unsigned long parent_ip,
 	preempt_enable_notrace();
 }
 
+void ks_ftrace_unregister(struct ftrace_ops *ops)
+{
+	/* The kernel warns of one that somebody else has unregistered. */
+	if (ops->flags & FTRACE_OPS_FL_ENABLED)
+		unregister_ftrace_function(ops);
+	ks_ftrace_free_filter(ops);
+}
+
 static struct ks_ftrace_site *site_find(unsigned long address, ftrace_func_t func)
 {
 	struct ks_ftrace_site *site = ftrace_sites;
@@ -145,8 +153,7 @@ static void site_take(struct ks_ftrace_site *site)
 	while (*at != site)
 		at = &(*at)->next;
 	*at = site->next;
-	unregister_ftrace_function(&site->ops);
-	ks_ftrace_free_filter(&site->ops);
+	ks_ftrace_unregister(&site->ops);
 }
 
 static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,

@@ -166,10 +166,8 @@ static void kretprobe_detach(struct ks_attachment *attachment)
 	for (i = 0; i < kr->count; i++) {
 		krp = &kr->probes[i];
 		probes[i] = &krp->probe;
-		if (krp->by_ftrace) {
-			unregister_ftrace_function(&krp->ops);
-			ks_ftrace_free_filter(&krp->ops);
-		}
+		if (krp->by_ftrace)
+			ks_ftrace_unregister(&krp->ops);
 	}
 	if (!kr->count)
 		return;

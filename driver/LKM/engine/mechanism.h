@@ -63,6 +63,10 @@ const char *ks_kprobe_wrong(struct kprobe *probe);
 const char *ks_ftrace_wrong(const struct ftrace_ops *ops, unsigned long address);
 const char *ks_tracepoint_wrong(struct tracepoint *tracepoint, const void *probe,
 				const void *data);
+/* tracepoint.c. */
+void ks_tracepoint_unregister(struct tracepoint *tracepoint, void *probe, void *data);
+/* ftrace.c, with its filter. */
+void ks_ftrace_unregister(struct ftrace_ops *ops);
 /* ftrace.c: false: the function there calls no ftrace at its entry. */
 bool ks_ftrace_calls(unsigned long address);
 

@@ -156,7 +156,7 @@ static void sys_exit_detach(struct ks_attachment *attachment)
 {
 	sys_exit_set(attachment->point->target, NULL);
 	if (!--sys_exit_users)
-		tracepoint_probe_unregister(sys_exit_tracepoint, sys_exit_probe, NULL);
+		ks_tracepoint_unregister(sys_exit_tracepoint, sys_exit_probe, NULL);
 }
 
 static const char *sys_exit_check(struct ks_attachment *attachment)
