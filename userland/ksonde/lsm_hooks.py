@@ -212,6 +212,8 @@ def _branch(hook: Hook) -> Iterator[str]:
         line = f"{edge} {printable(callback.lsm).ljust(width)}  {printable(str(callback.function))}"
         if callback.called is not None:
             line += f"  CALLS {printable(str(callback.called))}"
+        if callback.program:
+            line += "  with BPF programs"
         for called in callback.code_calls:
             line += f"  CODE CALLS {printable(str(called))}"
         yield line
