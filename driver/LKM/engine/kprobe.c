@@ -91,11 +91,15 @@ static bool kprobe_has(struct kprobe *found, const struct kprobe *probe)
 
 static bool kprobe_is_registered(const struct kprobe *probe)
 {
-	struct kprobe *(*get)(void *address);
+	static struct kprobe *(*get)(void *address);
+	static bool looked;
 	struct kprobe *found;
 	bool is;
 
-	get = (void *)ks_callable(ks_symbol("get_kprobe"));
+	/* Under the engine's mutex; to look takes longer than all else here. */
+	if (!looked)
+		get = (void *)ks_callable(ks_symbol("get_kprobe"));
+	looked = true;
 	if (!get)
 		return true;
 	rcu_read_lock();
