@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,12 +14,13 @@ from ksonde.device import HookInfo, Info
 from ksonde.enrich.container import Container
 from ksonde.enrich.containers import Containers
 from ksonde.enrich.users import Users
-from ksonde.errors import UnknownEvent
+from ksonde.errors import DriverError, UnknownEvent
 from ksonde.limits import Limit
 from ksonde.record import Record
 from ksonde.rules import Rule
 from ksonde.schema import Schema
 from ksonde.session import CpuStats, EventStats, RuleStats, Stats
+from ksonde.uapi import Inspect
 from support import PROCESS, build_record, schema_text
 
 
@@ -83,6 +85,15 @@ class FakeDevice:
     def schema(self) -> Schema:
         return SCHEMA
 
+    def inspect(self, what: Inspect, part: int = 0) -> dict[str, Any]:
+        """A clean kernel of one part."""
+        if what is Inspect.LSM:
+            way = {"found": True, "why": "", "read": 1, "partly": 0}
+            return {"inspect": 1, "kind": "lists", "by_symbol": way, "by_code": way, "hooks": []}
+        if part:
+            raise DriverError("ioctl INSPECT", errno.ENOENT, "No such file or directory")
+        return {"inspect": 1, "part": "one", "parts": 1, "checked": 1, "why": "", "findings": []}
+
     def __enter__(self) -> FakeDevice:
         return self
 
@@ -121,6 +132,9 @@ class FakeSession:
         if not self.batches:
             os.read(self._read, 1)
         return batch
+
+    def decode(self, raw: bytes) -> Record:
+        return DECODER.decode(raw)
 
     def read_raw(self, timeout: Optional[float] = None) -> list[bytes]:
         return [b"" for _ in self.read(timeout)]
@@ -169,3 +183,29 @@ def tree(root: Path, files: dict[str, str]) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
     return root
+
+
+class FakeScanner:
+    """Has found these records, and is readable until they are taken."""
+
+    def __init__(self, *records: Record) -> None:
+        self.present = len(records)
+        self._records = list(records)
+        self._read, self._write = os.pipe()
+        os.write(self._write, b"!")
+
+    def fileno(self) -> int:
+        return self._read
+
+    def take(self) -> list[Record]:
+        if self._records:
+            os.read(self._read, 1)
+        records, self._records = self._records, []
+        return records
+
+    def __enter__(self) -> FakeScanner:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._read)
+        os.close(self._write)

@@ -45,12 +45,16 @@ _STRUCTS = {
 }
 _CODES = {"u16": "H", "u32": "I", "u64": "Q", "s32": "i", "s64": "q"}
 _ROW = re.compile(r"^KS_(\w+)\((.*)\)$", re.MULTILINE)
+_INCLUDE = re.compile(r'^#include "(\w+\.def)"$', re.MULTILINE)
 _ARGUMENT = re.compile(r'"((?:[^"\\]|\\.)*)"|([^,\s]+)')
 
 
 def _rows(name: str) -> list[tuple[str, list[str]]]:
     """The rows of a .def file: what KS_ is followed by, and the arguments."""
-    text = (EVENTS / name).read_text(encoding="utf-8")
+    text = _INCLUDE.sub(
+        lambda match: (EVENTS / match[1]).read_text(encoding="utf-8"),
+        (EVENTS / name).read_text(encoding="utf-8"),
+    )
     return [
         (kind, [quoted or plain for quoted, plain in _ARGUMENT.findall(arguments)])
         for kind, arguments in _ROW.findall(text)

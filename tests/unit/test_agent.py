@@ -12,12 +12,12 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import pytest
 
 import ksonde
-from fakes import FakeContainers, FakeSession, execve, record
+from fakes import FakeContainers, FakeScanner, FakeSession, execve, record
 from ksonde import cli
 from ksonde.agent import Agent, DeviceGone, FileTaken, Log
 from ksonde.enrich.container import Container
@@ -64,7 +64,9 @@ def until(done: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def run(session: FakeSession, path: Path, script: Callable[[], None]) -> Agent:
+def run(
+    session: FakeSession, path: Path, script: Callable[[], None], scanner: Optional[FakeScanner] = None
+) -> Agent:
     """Run an agent until the script, which runs beside it, is through; then SIGTERM."""
     problems: list[BaseException] = []
 
@@ -77,7 +79,7 @@ def run(session: FakeSession, path: Path, script: Callable[[], None]) -> Agent:
 
     thread = threading.Thread(target=beside)
     with Signals() as signals, Log(str(path), session.events) as log:
-        agent = Agent(session, log, signals, Notifier({}), sync=0.05)  # type: ignore[arg-type] # a stand-in
+        agent = Agent(session, log, signals, Notifier({}), sync=0.05, scanner=scanner)  # type: ignore[arg-type] # stand-ins
         thread.start()
         try:
             agent.run()
@@ -102,6 +104,15 @@ def test_every_record_is_a_line_behind_one_that_says_which_boot_it_is(path: Path
     assert abs(head["wall_time"] / 1e9 - time.time()) < 60
     assert agent.summary.events == {"execve": 1, "fork": 1}
     assert agent.unwritten == 0
+
+
+def test_findings_are_lines_of_the_same_file(path: Path) -> None:
+    found = record("idt_hook", {"state": 1, "where": "gate 5"})
+    with FakeSession([[FORK]]) as session, FakeScanner(found) as scanner:
+        agent = run(session, path, lambda: until(lambda: "idt_hook" in names(path)), scanner)
+        assert agent._status() == "2 events written, 0 lost, 1 finding"
+    assert sorted(names(path)) == ["agent", "fork", "idt_hook"]
+    assert lines(path)[-1]["data"]["where"] == "gate 5"
 
 
 def test_a_snapshot_comes_first(path: Path) -> None:

@@ -24,7 +24,15 @@ from fakes import SCHEMA, FakeDevice, FakeSession, execve, record
 from ksonde import __version__, cli, errors
 from ksonde.cli import exit as codes
 from ksonde.cli import profile, watch
-from ksonde.errors import DeviceMissing, NoSuchProcess, PermissionRefused, SchemaTooNew, VersionMismatch
+from ksonde.errors import (
+    DeviceMissing,
+    KsondeError,
+    NoSuchProcess,
+    PermissionRefused,
+    SchemaTooNew,
+    VersionMismatch,
+)
+from ksonde.inspection import Finding
 from ksonde.limits import Limit
 from ksonde.record import Record
 from ksonde.rules import Rule
@@ -172,7 +180,7 @@ def test_completion_of_events(run: Run) -> None:
 
     assert complete_event("") == []
     run("schema")
-    assert complete_event("con") == ["connect"]
+    assert complete_event("conn") == ["connect"]
     assert complete_event("al") == ["all"]
 
 
@@ -630,6 +638,24 @@ def test_schema(run: Run) -> None:
     assert run("schema", "execvee")[0] == 6
 
 
+def test_load_scans(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ksonde import breaker, module
+
+    monkeypatch.setattr(breaker, "load", lambda *_, **__: breaker.Loaded(new=True, source="x"))
+    monkeypatch.setattr(breaker, "leave_watcher", lambda: None)
+    monkeypatch.setattr(module, "status", lambda: module.Status(True, "0.1.0"))
+    monkeypatch.setattr("ksonde.scanner.scan_all", lambda: [Finding("module m\x1b", "hides")])
+    warning = "ksonde: WARNING: module m\\e: hides; see `ksonde scan`, `ksonde lsm`\n"
+    assert run("load")[2] == warning
+    assert run("load", "--no-scan")[2] == ""
+
+    def cannot() -> None:
+        raise KsondeError("no memory")
+
+    monkeypatch.setattr("ksonde.scanner.scan_all", cannot)
+    assert run("load")[2] == "ksonde: WARNING: the kernel was not scanned: no memory\n"
+
+
 def test_load_unload_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     from ksonde import breaker, health, module
 
@@ -647,6 +673,7 @@ def test_load_unload_status(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(breaker, "look", lambda _machine: None)
     found = module.Status(True, "0.1.0", 1, "Live", 4096, {"ring_max": "1"}, "0600 root:root", ("agent[7]",))
     monkeypatch.setattr(module, "status", lambda: found)
+    monkeypatch.setattr("ksonde.scanner.scan_all", list)
     assert run("load", "-m", "x.ko", "ring_max=1")[1] == "loaded version 0.1.0 from x.ko ['ring_max=1']\n"
     run("load", "--boot", "--retry", "--healthy-after", "3m")
     assert watchers == [1], "by hand; at boot a unit does it"

@@ -35,7 +35,7 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     """The parts that the driver will answer with."""
     parts = [CLEAN, MODULES]
 
-    def look(_what: Any, part: int) -> dict[str, Any]:
+    def look(_what: Any, part: int, _device: Any) -> dict[str, Any]:
         if part >= len(parts):
             raise DriverError("ioctl INSPECT", errno.ENOENT, "No such file or directory")
         return parts[part]

@@ -195,6 +195,7 @@ def test_verdicts() -> None:
     assert _verdicts(_hook(0, "connect", 42, state=3))["connect"]["verdict"] == "failed"
     assert _verdicts(_hook(0, "connect", 42), _hook(1, "more", 42, state=3))["connect"]["verdict"] == "failed"
     assert _verdicts(_hook(0, "execve", 59))["execve"]["verdict"] == "armed"
+    assert "idt_hook" not in _verdicts(_hook(0, "execve", 59))
 
 
 def test_a_hook_whose_point_the_kernel_has_not() -> None:

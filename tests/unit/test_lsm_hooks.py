@@ -155,6 +155,9 @@ def test_tree_of_a_kernel_that_is_not_clean() -> None:
     )
     lines = list(lsm.tree(lsm.Hooks.parse(found), LSMS))
     assert lines[3] == "capable  DISAGREE"
+    assert "with BPF programs" not in lines[4]
+    attached = answer(hook("capable", {**callback("bpf", "bpf_lsm_capable"), "program": True}))
+    assert list(lsm.tree(lsm.Hooks.parse(attached), LSMS))[4] == "└─ bpf  bpf_lsm_capable  with BPF programs"
     assert lines[4] == "└─ bpf  bpf_capable  CALLS f\\e[2J [evil]  CODE CALLS f\\e[2J [evil]"
 
 

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Optional
 
@@ -525,6 +526,43 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
                 "in network namespace blue"
             ),
         ),
+        (
+            record(
+                "syscall_table_hook",
+                {
+                    "state": 1,
+                    "where": "sys_call_table[39]",
+                    "what": "is wrong",
+                    "symbol": "f",
+                    "symbol_offset": 16,
+                    "module": "evil\x1b",
+                    "in_kernel": 0,
+                    "address": 0xFFFFFFFFC0000010,
+                },
+                None,
+            ),
+            r"FOUND: sys_call_table[39]: is wrong: f+0x10 [evil\e] (at 0xffffffffc0000010)",
+        ),
+        (
+            record(
+                "lsm_hook",
+                {"state": 3, "where": "capable", "what": "a callback of bpf", "symbol": "f", "in_kernel": 1}
+                | {"position": 1, "lsm": "bpf"},
+                None,
+            ),
+            "came: capable: a callback of bpf: f (number 2 of the hook, LSM bpf)",
+        ),
+        (
+            record("idt_hook", {"state": 1, "where": "gate 5", "what": "is wrong", "in_kernel": 0}, None),
+            "FOUND: gate 5: is wrong: code without a name [no owner]",
+        ),
+        (
+            record(
+                "hidden_module", {"state": 2, "where": "module m", "what": "hides", "first_seen": None}, None
+            ),
+            "all clear: module m: hides",
+        ),
+        (record("sensor_tamper", {"state": 4}, None), "went: ?: ?"),
         (record("memfd_create", {"result": -22}), "? failed: EINVAL (Invalid argument)"),
         (
             record(
@@ -663,6 +701,11 @@ def test_a_process_in_a_container_has_its_host_name() -> None:
 )
 def test_sentences(one: Record, words: str) -> None:
     assert sentence(one) == words
+
+
+def test_an_all_clear_says_since_when_it_was_so() -> None:
+    one = record("hidden_module", {"state": 2, "where": "m", "what": "hides", "first_seen": 10**9}, None)
+    assert re.fullmatch(r"all clear: m: hides \(since [0-9:.]+\)", sentence(one))
 
 
 def test_lost_is_said_prominently() -> None:

@@ -134,3 +134,9 @@ def test_shorten() -> None:
     assert text.shorten("abcdefg", None) == "abcdefg"
     assert text.plural(1, "event") == "1 event"
     assert text.plural(1234, "entry", "entries") == "1,234 entries"
+
+
+def test_interval() -> None:
+    assert [text.parse_interval(word) for word in ("0", " 0s", "500ms", "5m")] == [0.0, 0.0, 0.5, 300.0]
+    with pytest.raises(ValueError, match="x"):
+        text.parse_interval("x")

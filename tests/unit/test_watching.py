@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fakes import FakeSession, execve, record
+from fakes import FakeScanner, FakeSession, execve, record
 from ksonde.command import Command
 from ksonde.record import Record
 from ksonde.watching import Signals, Summary, Watch
@@ -39,6 +39,16 @@ def test_time_ends_it() -> None:
     assert session.calls == ["stop"]
     assert 0.2 <= watching.summary.seconds < 2
     assert watching.summary.events == Counter({"execve": 1, "fork": 1})
+
+
+def test_findings_are_shown_as_they_come() -> None:
+    found = record("idt_hook", {"where": "gate 5"})
+    with Signals() as signals, FakeSession() as session, FakeScanner(found) as scanner:
+        begin = time.monotonic()
+        seen, watching = run(session, signals, seconds=30, count=1, scanner=scanner)
+    assert seen == [found]
+    assert watching.summary.events == Counter({"idt_hook": 1})
+    assert time.monotonic() - begin < 10
 
 
 def test_a_number_ends_it_in_the_middle_of_a_batch() -> None:

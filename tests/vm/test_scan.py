@@ -33,6 +33,7 @@ PARTS = [
     "modules",
     "registers",
     "processes",
+    "sensor",
     "shown_processes",
     "shown_modules",
     "shown_sockets",
@@ -81,6 +82,8 @@ def test_a_clean_kernel_has_no_finding() -> None:
     scan()
     code, parts = scan()
     assert (code, sorted(parts)) == (0, sorted(PARTS))
+    # Nobody has a session.
+    assert parts.pop("sensor")["checked"] == 0
     for part in parts.values():
         assert (part["findings"], part["why"]) == ([], "")
     assert parts["syscalls"]["checked"] > 400

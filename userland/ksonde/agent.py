@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ksonde.enrich.containers import Containers
     from ksonde.notify import Notifier
     from ksonde.record import Record
+    from ksonde.scanner import Scanner
     from ksonde.session import Session
     from ksonde.watching import Signals
 
@@ -181,6 +182,7 @@ class Agent:
         signals: entered.
         notifier: told that all is well.
         sync: seconds after which what was written must be on the disk.
+        scanner: entered; None: nothing is scanned.
 
     Attributes:
         summary: events read, and lost on the way here.
@@ -188,7 +190,14 @@ class Agent:
     """
 
     def __init__(
-        self, session: Session, log: Log, signals: Signals, notifier: Notifier, *, sync: float = 1.0
+        self,
+        session: Session,
+        log: Log,
+        signals: Signals,
+        notifier: Notifier,
+        *,
+        sync: float = 1.0,
+        scanner: Optional[Scanner] = None,
     ) -> None:
         self.summary = Summary()
         self.unwritten = 0
@@ -196,6 +205,7 @@ class Agent:
         self._log = log
         self._signals = signals
         self._notifier = notifier
+        self._scanner = scanner
         self._sync = sync
         self._handled = 0
         self._problem = ""
@@ -212,14 +222,15 @@ class Agent:
         """
         poll = select.poll()
         poll.register(self._signals.fileno(), select.POLLIN)
-        poll.register(self._session.fileno(), select.POLLIN)
+        sources = [self._session.fileno(), *([self._scanner.fileno()] if self._scanner is not None else [])]
         begin = time.monotonic()
         self._write()
         self._notifier.tell("READY=1")
         try:
             while self._go_on():
                 # Where nothing can be written nothing is read: the rings hold it, and count.
-                poll.modify(self._session.fileno(), 0 if self._log.waiting else select.POLLIN)
+                for source in sources:
+                    poll.register(source, 0 if self._log.waiting else select.POLLIN)
                 found = dict(poll.poll(self._wait_ms()))
                 if self._signals.fileno() in found:
                     self._signals.drain()
@@ -260,6 +271,8 @@ class Agent:
 
     def _take(self) -> int:
         records = self._session.read(0)
+        if self._scanner is not None:
+            records += self._scanner.take()
         self.summary.add(records)
         self._log.add(records)
         self._write()
@@ -307,7 +320,9 @@ class Agent:
     def _status(self) -> str:
         events = plural(sum(self.summary.events.values()), "event")
         lost = sum(count for count in self._session.stats().dropped.values())
-        return f"{events} written, {lost:,} lost" + (f"; {printable(self._problem)}" if self._problem else "")
+        found = f", {plural(self._scanner.present, 'finding')}" if self._scanner is not None else ""
+        problem = f"; {printable(self._problem)}" if self._problem else ""
+        return f"{events} written, {lost:,} lost{found}{problem}"
 
     def _wait_ms(self) -> int:
         now = time.monotonic()

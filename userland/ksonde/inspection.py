@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import contextlib
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadInspection, DeviceMissing, KsondeError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .device import Device
     from .uapi import Inspect
 
 __all__ = ["Finding", "Place", "look"]
@@ -61,23 +65,26 @@ class Finding:
         what: a sentence.
         place: the code that it is about, if any.
         event: number of the event that it is; None: of none.
+        more: what else the event's record has, by the names of its fields.
     """
 
     where: str
     what: str
     place: Place | None = None
     event: int | None = None
+    more: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" + (f": {self.place}" if self.place is not None else "")
 
 
-def look(what: Inspect, part: int = 0) -> dict[str, Any]:
+def look(what: Inspect, part: int = 0, device: Device | None = None) -> dict[str, Any]:
     """What the driver finds.
 
     Args:
         what: to look at.
         part: of it, where it has parts.
+        device: to ask; None: one that is opened for it.
 
     Raises:
         KsondeError: also where there is no device: the commands that look have another use for its exit code.
@@ -85,8 +92,8 @@ def look(what: Inspect, part: int = 0) -> dict[str, Any]:
     import ksonde
 
     try:
-        with ksonde.Device() as device:
-            found = device.inspect(what, part)
+        with ksonde.Device() if device is None else contextlib.nullcontext(device) as asked:
+            found = asked.inspect(what, part)
     except DeviceMissing as error:
         raise KsondeError(str(error), error.hint) from error
     if not isinstance(found, dict) or found.get("inspect") != 1:

@@ -14,7 +14,12 @@ from .uapi import Inspect
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterator
 
+    from .device import Device
+
 __all__ = ["Part", "scan"]
+
+#: What each finding has in the driver's text.
+_OF_ALL = frozenset({"event", "where", "what", "place"})
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,7 @@ class Part:
                         what=finding["what"],
                         place=Place.parse(finding["place"]) if finding["place"] is not None else None,
                         event=finding["event"],
+                        more={name: value for name, value in finding.items() if name not in _OF_ALL},
                     )
                     for finding in found["findings"]
                 ),
@@ -67,8 +73,11 @@ class Part:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
-def scan() -> Iterator[Part]:
+def scan(device: Device | None = None) -> Iterator[Part]:
     """Look at one part after the other, each when it is asked for: the driver's, then those of user space.
+
+    Args:
+        device: to ask; None: one that is opened for each part.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -79,7 +88,7 @@ def scan() -> Iterator[Part]:
     parts: dict[str, Part] = {}
     while True:
         try:
-            part = Part.parse(look(Inspect.INTEGRITY, number), number)
+            part = Part.parse(look(Inspect.INTEGRITY, number, device), number)
         except DriverError as error:
             if error.errno == errno.ENOENT and number:
                 break
@@ -87,15 +96,15 @@ def scan() -> Iterator[Part]:
         number += 1
         parts[part.name] = part
         yield replace(part, parts=part.parts + len(_COMPARED))
-    yield from _compared(parts)
+    yield from _compared(parts, device)
 
 
-def _compared(parts: dict[str, Part]) -> Iterator[Part]:
+def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
     """What user space is shown, compared with what the driver knows."""
 
     def seen(name: str) -> tuple[Hashable, ...]:
         number = parts[name].number
-        return Part.parse(look(Inspect.INTEGRITY, number), number).seen or ()
+        return Part.parse(look(Inspect.INTEGRITY, number, device), number).seen or ()
 
     view = CrossView(seen)
     for number, (name, (of, compare)) in enumerate(_COMPARED.items(), len(parts)):

@@ -14,7 +14,10 @@ from .text import plural, printable
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-__all__ = ["Callback", "Hook", "Hooks", "booted", "tree"]
+__all__ = ["EVENT", "Callback", "Hook", "Hooks", "booted", "tree"]
+
+#: The number of the event that a finding is, and a change.
+EVENT = 705
 
 #: The LSMs that the kernel booted with, by its own word; there where securityfs is mounted.
 BOOTED = Path("/sys/kernel/security/lsm")
@@ -30,6 +33,7 @@ class Callback:
         function: that was registered.
         called: that the kernel will call, where that is another one.
         code_calls: what the code calls in its place, where that is something else.
+        program: BPF programs are attached to it.
     """
 
     slot: int
@@ -37,6 +41,7 @@ class Callback:
     function: Place
     called: Place | None
     code_calls: tuple[Place, ...]
+    program: bool = False
 
     @classmethod
     def parse(cls, found: Any) -> Callback:
@@ -48,6 +53,7 @@ class Callback:
             function=Place.parse(found["function"]),
             called=Place.parse(called) if called is not None else None,
             code_calls=tuple(map(Place.parse, found.get("code_calls", ()))),
+            program=bool(found.get("program", False)),
         )
 
 
@@ -141,23 +147,28 @@ def _judge(hook: Hook, lsms: Collection[str] | None) -> Iterator[Finding]:
             explained = True
             yield finding
     if not hook.whole:
-        yield Finding(hook.name, "its callbacks cannot be followed to their end")
+        yield Finding(hook.name, "its callbacks cannot be followed to their end", None, EVENT)
     if hook.agree is False and not explained:
-        yield Finding(hook.name, "the kernel's table and its code do not say the same")
+        yield Finding(hook.name, "the kernel's table and its code do not say the same", None, EVENT)
 
 
 def _judge_callback(hook: str, callback: Callback, lsms: Collection[str] | None) -> Iterator[Finding]:
     place = callback.function
+    more = {"position": callback.slot, "lsm": callback.lsm}
     if not place.kernel:
         owner = f"of module {place.module}" if place.module else "that nobody owns"
-        yield Finding(hook, f"a callback {owner}, which is no LSM of the kernel", place)
+        yield Finding(hook, f"a callback {owner}, which is no LSM of the kernel", place, EVENT, more)
     elif lsms is not None and callback.lsm not in lsms:
         what = f"is of an LSM {callback.lsm!r}" if callback.lsm else "is of no LSM"
-        yield Finding(hook, f"a callback {what}; the kernel booted with {', '.join(lsms)}", place)
+        yield Finding(
+            hook, f"a callback {what}; the kernel booted with {', '.join(lsms)}", place, EVENT, more
+        )
     if callback.called is not None:
-        yield Finding(hook, f"in place of {place} something else would be called", callback.called)
+        what = f"in place of {place} something else would be called"
+        yield Finding(hook, what, callback.called, EVENT, more)
     for called in callback.code_calls:
-        yield Finding(hook, f"in place of {callback.called or place} the code calls something else", called)
+        what = f"in place of {callback.called or place} the code calls something else"
+        yield Finding(hook, what, called, EVENT, more)
 
 
 def booted(path: Path | None = None) -> tuple[str, ...] | None:
@@ -201,6 +212,8 @@ def _branch(hook: Hook) -> Iterator[str]:
         line = f"{edge} {printable(callback.lsm).ljust(width)}  {printable(str(callback.function))}"
         if callback.called is not None:
             line += f"  CALLS {printable(str(callback.called))}"
+        if callback.program:
+            line += "  with BPF programs"
         for called in callback.code_calls:
             line += f"  CODE CALLS {printable(str(called))}"
         yield line

@@ -22,6 +22,19 @@ if TYPE_CHECKING:
     from ksonde.record import Record
     from ksonde.schema import Field, Schema
 
+#: Events that a scan of the kernel finds.
+FINDINGS = (
+    "proc_fops_hook",
+    "syscall_table_hook",
+    "hidden_module",
+    "idt_hook",
+    "inline_hook",
+    "lsm_hook",
+    "probe_inventory",
+    "control_register",
+    "hidden_process",
+    "sensor_tamper",
+)
 _CODES = {
     "execve": "32",
     "connect": "36",
@@ -65,6 +78,7 @@ _CODES = {
     "usb_device": "1;33",
     "perf_event_open": "35",
     "port_scan": "1;33",
+    **dict.fromkeys(FINDINGS, "1;31"),
     "lost": "1;97;41",
     "dim": "2",
     "bad": "31",
@@ -175,6 +189,7 @@ class Renderer:
             "call_usermodehelper": self._call_usermodehelper,
             "usb_device": self._usb_device,
             "port_scan": self._port_scan,
+            **dict.fromkeys(FINDINGS, self._finding),
             "lost": self._lost,
             "session_state": self._session_state,
         }
@@ -539,6 +554,39 @@ class Renderer:
                 self._in_namespace(inside),
             ]
         )
+
+    def _finding(self, record: Record) -> str:
+        state = get(record, "state") or 0
+        place, address, first = self._code(record), get(record, "address"), get(record, "first_seen")
+        position, lsm = get(record, "position"), get(record, "lsm")
+        notes = [
+            f"at {address:#x}" if address is not None else "",
+            f"number {position + 1} of the hook" if position is not None else "",
+            f"LSM {text.quote(lsm)}" if lsm else "",
+            f"since {self.names.clock(first)}" if state == 2 and first is not None else "",
+        ]
+        told = f"{text.printable(get(record, 'where') or '?')}: {text.printable(get(record, 'what') or '?')}"
+        word = values.enum_name("finding_state", state)
+        return join(
+            [
+                self.paint({1: "bad", 2: "ok"}.get(state, "alert"), f"{word}:"),
+                f"{told}: {place}" if place else told,
+                self._notes([self.paint("dim", note) for note in notes if note]),
+            ]
+        )
+
+    @staticmethod
+    def _code(record: Record) -> str:
+        """The code that a finding is about, and whose it is."""
+        if get(record, "in_kernel") is None:
+            return ""
+        symbol, offset, module = (get(record, name) for name in ("symbol", "symbol_offset", "module"))
+        name = (
+            text.printable(symbol) + (f"+{offset:#x}" if offset else "") if symbol else "code without a name"
+        )
+        if module:
+            return f"{name} [{text.printable(module)}]"
+        return name if get(record, "in_kernel") else f"{name} [no owner]"
 
     def _bpf(self, record: Record) -> str:
         command, name, result = get(record, "command"), get(record, "name"), get(record, "result")

@@ -246,6 +246,10 @@ class Session:
                 return
             self._decode()
 
+    def decode(self, raw: bytes) -> Record:
+        """A record's bytes, wherever they come from.  BadRecord."""
+        return self._decoder.decode(raw)
+
     @property
     def lost(self) -> int:
         """Records lost, as the LOST records decoded so far say."""

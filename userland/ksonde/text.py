@@ -93,6 +93,11 @@ def parse_duration(text: str) -> float:
     return seconds
 
 
+def parse_interval(text: str) -> float:
+    """Seconds, as parse_duration(); 0 is never."""
+    return 0.0 if text.strip() in ("0", "0s") else parse_duration(text)
+
+
 def parse_size(text: str) -> int:
     """Bytes of '64K', '4M', '1G' or '65536'.  ValueError says what is wrong."""
     match = re.fullmatch(r"(\d+)\s*(?:([KMG])(?:i?B)?)?", text.strip(), re.IGNORECASE)

@@ -300,6 +300,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         0xD000FCE2: "SW_SUSPEND",
     },
     "usb_action": {1: "added", 2: "removed"},
+    "finding_state": {1: "FOUND", 2: "all clear", 3: "came", 4: "went"},
     "scan_kind": {1: "SYN", 2: "NULL", 3: "FIN", 4: "XMAS", 5: "ACK", 6: "UDP"},
     "io_uring_kind": {1: "setup", 2: "personality", 3: "override"},
     "perf_type": {

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from ksonde.command import Command
     from ksonde.record import Record
+    from ksonde.scanner import Scanner
     from ksonde.session import Session
 
 #: Of the stream itself: never counted as events.
@@ -118,6 +119,7 @@ class Watch:
         count: events after which it ends.
         reader: descriptor of a pipe that what is shown goes to: when its reader is gone, BrokenPipeError is
             raised at once, not with the next event only.
+        scanner: entered; None: nothing is scanned.
     """
 
     def __init__(
@@ -130,6 +132,7 @@ class Watch:
         seconds: Optional[float] = None,
         count: Optional[int] = None,
         reader: Optional[int] = None,
+        scanner: Optional[Scanner] = None,
     ) -> None:
         self.summary = Summary()
         self._session = session
@@ -138,6 +141,7 @@ class Watch:
         self._command = command
         self._count = count
         self._reader = reader
+        self._scanner = scanner
         self._begin = time.monotonic()
         self._deadline = None if seconds is None else self._begin + seconds
         self._forwarded = 0
@@ -153,6 +157,8 @@ class Watch:
             poll.register(self._command.pidfd, select.POLLIN)
         if self._reader is not None:
             poll.register(self._reader, 0)
+        if self._scanner is not None:
+            poll.register(self._scanner.fileno(), select.POLLIN)
         try:
             while not self._over():
                 found = poll.poll(self._wait_ms())
@@ -177,6 +183,8 @@ class Watch:
 
     def _take(self) -> int:
         records = self._session.read(0)
+        if self._scanner is not None:
+            records += self._scanner.take()
         if self._count is not None:
             records = self._up_to_count(records)
         self.summary.add(records)

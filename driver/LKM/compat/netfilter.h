@@ -42,6 +42,35 @@ static inline void nf_unregister_net_hooks(struct net *net, const struct nf_hook
 					   unsigned int count)
 {
 }
+
+static inline bool ks_netfilter_has(struct net *net, const struct nf_hook_ops *ops)
+{
+	return true;
+}
+#else
+/*
+ * Under rcu_read_lock().
+ * v4.16, b0f38338aef2 ("netfilter: reduce size of hook entry point locations").
+ */
+static inline bool ks_netfilter_has(struct net *net, const struct nf_hook_ops *ops)
+{
+	const struct nf_hook_entries *entries;
+	unsigned int i;
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(4, 16, 0)
+	if (ops->pf == NFPROTO_IPV4)
+		entries = rcu_dereference(net->nf.hooks_ipv4[ops->hooknum]);
+	else
+		entries = rcu_dereference(net->nf.hooks_ipv6[ops->hooknum]);
+#else
+	entries = rcu_dereference(net->nf.hooks[ops->pf][ops->hooknum]);
+#endif
+	for (i = 0; entries && i < entries->num_hook_entries; i++) {
+		if (entries->hooks[i].hook == ops->hook)
+			return true;
+	}
+	return false;
+}
 #endif
 
 #endif /* KS_COMPAT_NETFILTER_H */

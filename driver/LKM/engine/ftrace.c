@@ -5,10 +5,20 @@
  * Hooks of the same function share it: with a second one there, ftrace would
  * leave its trampoline and ask every ops there is whether it is meant.
  */
+#include <linux/delay.h>
+#include <linux/kernel.h>
 #include <linux/slab.h>
+#include "../compat/decode.h"
 #include "../compat/ftrace.h"
+#include "../compat/uaccess.h"
 #include "../core/record.h"
 #include "mechanism.h"
+
+/* Bytes of a function where its call of ftrace ends at the latest, and begins. */
+#define FTRACE_ENTRY	16
+#define FTRACE_CALL_AT	8
+#define FTRACE_TRIES	4
+#define FTRACE_PAUSE_MS	20
 
 struct ks_ftrace_site;
 
@@ -87,6 +97,14 @@ static void notrace ftrace_enter_if(unsigned long ip, unsigned long parent_ip,
 	preempt_enable_notrace();
 }
 
+void ks_ftrace_unregister(struct ftrace_ops *ops)
+{
+	/* The kernel warns of one that somebody else has unregistered. */
+	if (ops->flags & FTRACE_OPS_FL_ENABLED)
+		unregister_ftrace_function(ops);
+	ks_ftrace_free_filter(ops);
+}
+
 static struct ks_ftrace_site *site_find(unsigned long address, ftrace_func_t func)
 {
 	struct ks_ftrace_site *site = ftrace_sites;
@@ -135,8 +153,7 @@ static void site_take(struct ks_ftrace_site *site)
 	while (*at != site)
 		at = &(*at)->next;
 	*at = site->next;
-	unregister_ftrace_function(&site->ops);
-	ks_ftrace_free_filter(&site->ops);
+	ks_ftrace_unregister(&site->ops);
 }
 
 static int ftrace_attach(struct ks_hook *hook, const struct ks_point *point,
@@ -191,6 +208,44 @@ static void ftrace_detach(struct ks_attachment *attachment)
 		site_take(ft->site);
 }
 
+bool ks_ftrace_calls(unsigned long address)
+{
+	struct ks_ref found[4];
+	struct ks_refs refs;
+	u8 code[FTRACE_ENTRY];
+	unsigned int try, i;
+
+	/* Whoever patches the code leaves a breakpoint there for a moment. */
+	for (try = 0; KS_DECODES && try < FTRACE_TRIES; try++) {
+		if (try)
+			msleep(FTRACE_PAUSE_MS);
+		refs = (struct ks_refs){ found, ARRAY_SIZE(found), 0 };
+		if (copy_from_kernel_nofault(code, (void *)address, sizeof(code)))
+			return false;
+		ks_decode(code, sizeof(code), address, &refs);
+		for (i = 0; i < min_t(u32, refs.count, ARRAY_SIZE(found)); i++) {
+			if (found[i].kind == KS_REF_CALL && found[i].offset <= FTRACE_CALL_AT)
+				return true;
+		}
+	}
+	return !KS_DECODES;
+}
+
+const char *ks_ftrace_wrong(const struct ftrace_ops *ops, unsigned long address)
+{
+	if (!(ops->flags & FTRACE_OPS_FL_ENABLED))
+		return "it was unregistered";
+	return ks_ftrace_calls(address) ? NULL : "the function does not call ftrace any more";
+}
+
+static const char *ftrace_check(struct ks_attachment *attachment)
+{
+	const struct ks_ftrace_site *site = container_of(attachment, struct ks_ftrace,
+							 attachment)->site;
+
+	return ks_ftrace_wrong(&site->ops, site->address);
+}
+
 static void ftrace_free(struct ks_attachment *attachment)
 {
 	struct ks_ftrace *ft = container_of(attachment, struct ks_ftrace, attachment);
@@ -205,4 +260,6 @@ const struct ks_mechanism ks_mech_ftrace = {
 	.attach	= ftrace_attach,
 	.detach	= ftrace_detach,
 	.free	= ftrace_free,
+	.check	= ftrace_check,
+	.of_functions = true,
 };

@@ -8,6 +8,7 @@
 #include <linux/tracepoint.h>
 #include "../compat/rcupdate.h"
 #include "../core/schema.h"
+#include "canary.h"
 #include "hook.h"
 #include "mechanism.h"
 
@@ -180,17 +181,22 @@ void ks_engine_disarm(u64 events)
 {
 	bool gone[KS_HOOKS_MAX] = {};
 	struct ks_hook *hook;
+	bool used = false;
 	unsigned int i;
 
 	mutex_lock(&ks_engine_lock);
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		hook = ks_hooks[i];
-		if (!ks_engine_serves(hook, events) || --hook->users)
+		if (!ks_engine_serves(hook, events) || --hook->users) {
+			used |= hook->users;
 			continue;
+		}
 		gone[i] = hook->attachment;
 		if (gone[i])
 			ks_mechanisms[hook->taken->mechanism]->detach(hook->attachment);
 	}
+	if (!used)
+		ks_canary_detach();
 	/* Once for all: every handler that was running ends. */
 	tracepoint_synchronize_unregister();
 	ks_synchronize_probes();
@@ -203,6 +209,8 @@ void ks_engine_disarm(u64 events)
 			hook->state = KSONDE_HOOK_IDLE;
 		}
 	}
+	if (!used)
+		ks_canary_free();
 	mutex_unlock(&ks_engine_lock);
 }
 
@@ -237,6 +245,30 @@ bool ks_engine_resume(struct ks_hook *hook)
 	}
 	mutex_unlock(&ks_engine_lock);
 	return disarmed;
+}
+
+void ks_engine_each(void (*look)(const struct ks_mechanism *mechanism, struct ks_hook *hook,
+				 void *data), void *data)
+{
+	unsigned int i;
+
+	mutex_lock(&ks_engine_lock);
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		if (ks_hooks[i]->attachment)
+			look(ks_mechanisms[ks_hooks[i]->taken->mechanism], ks_hooks[i], data);
+	}
+	mutex_unlock(&ks_engine_lock);
+}
+
+bool ks_engine_is_armed(void)
+{
+	unsigned int i;
+
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		if (READ_ONCE(ks_hooks[i]->attachment))
+			return true;
+	}
+	return false;
 }
 
 u64 ks_engine_missed(const struct ks_hook *hook)

@@ -18,6 +18,7 @@
 
 struct ks_hook;
 struct ks_attachment;
+struct ks_mechanism;
 struct nf_hook_state;
 struct sk_buff;
 
@@ -236,6 +237,12 @@ bool ks_engine_suspend(struct ks_hook *hook);
 bool ks_engine_resume(struct ks_hook *hook);
 /* ns that its hits took since load, as far as one in so many tells. */
 u64 ks_engine_cost(const struct ks_hook *hook);
+
+/* Asks look about every hook that is attached; those stay so meanwhile.  May sleep. */
+void ks_engine_each(void (*look)(const struct ks_mechanism *mechanism, struct ks_hook *hook,
+				 void *data), void *data);
+/* Some hook is, or was when it was asked. */
+bool ks_engine_is_armed(void);
 
 int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info);
 u64 ks_engine_missed(const struct ks_hook *hook);

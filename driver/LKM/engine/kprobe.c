@@ -4,8 +4,11 @@
  */
 #include <linux/kprobes.h>
 #include <linux/module.h>
+#include <linux/rculist.h>
 #include <linux/slab.h>
+#include "../compat/ibt.h"
 #include "../compat/ptrace.h"
+#include "../compat/uaccess.h"
 #include "mechanism.h"
 
 struct ks_kprobe {
@@ -72,6 +75,66 @@ static void kprobe_detach(struct ks_attachment *attachment)
 	ks_kprobe_unregistered(attachment, probe);
 }
 
+static bool kprobe_has(struct kprobe *found, const struct kprobe *probe)
+{
+	struct kprobe *one;
+
+	if (found == probe)
+		return true;
+	/* Several at one place stand behind one that the kernel has made. */
+	list_for_each_entry_rcu(one, &found->list, list) {
+		if (one == probe)
+			return true;
+	}
+	return false;
+}
+
+static bool kprobe_is_registered(const struct kprobe *probe)
+{
+	static struct kprobe *(*get)(void *address);
+	static bool looked;
+	struct kprobe *found;
+	bool is;
+
+	/* Under the engine's mutex; to look takes longer than all else here. */
+	if (!looked)
+		get = (void *)ks_callable(ks_symbol("get_kprobe"));
+	looked = true;
+	if (!get)
+		return true;
+	rcu_read_lock();
+	preempt_disable();
+	found = get(probe->addr);
+	is = found && kprobe_has(found, probe);
+	preempt_enable();
+	rcu_read_unlock();
+	return is;
+}
+
+const char *ks_kprobe_wrong(struct kprobe *probe)
+{
+	kprobe_opcode_t opcode;
+
+	if (probe->flags & KPROBE_FLAG_GONE)
+		return "the code that it was in is gone";
+	if (!kprobe_is_registered(probe))
+		return "it was unregistered";
+	if (probe->flags & KPROBE_FLAG_DISABLED)
+		return "it was disabled";
+	if (probe->flags & KPROBE_FLAG_FTRACE)
+		return ks_ftrace_calls((unsigned long)probe->addr) ? NULL :
+		       "the function does not call ftrace any more";
+	if (!copy_from_kernel_nofault(&opcode, probe->addr, sizeof(opcode)) &&
+	    opcode == probe->opcode)
+		return "its breakpoint is not in the code any more";
+	return NULL;
+}
+
+static const char *kprobe_check(struct ks_attachment *attachment)
+{
+	return ks_kprobe_wrong(&container_of(attachment, struct ks_kprobe, attachment)->probe);
+}
+
 static void kprobe_free(struct ks_attachment *attachment)
 {
 	kfree(container_of(attachment, struct ks_kprobe, attachment));
@@ -88,4 +151,6 @@ const struct ks_mechanism ks_mech_kprobe = {
 	.detach	= kprobe_detach,
 	.free	= kprobe_free,
 	.missed	= kprobe_missed,
+	.check	= kprobe_check,
+	.of_functions = true,
 };

@@ -166,10 +166,8 @@ static void kretprobe_detach(struct ks_attachment *attachment)
 	for (i = 0; i < kr->count; i++) {
 		krp = &kr->probes[i];
 		probes[i] = &krp->probe;
-		if (krp->by_ftrace) {
-			unregister_ftrace_function(&krp->ops);
-			ks_ftrace_free_filter(&krp->ops);
-		}
+		if (krp->by_ftrace)
+			ks_ftrace_unregister(&krp->ops);
 	}
 	if (!kr->count)
 		return;
@@ -205,6 +203,22 @@ static int kretprobe_attach(struct ks_hook *hook, const struct ks_point *point,
 	return 0;
 }
 
+static const char *kretprobe_check(struct ks_attachment *attachment)
+{
+	struct ks_kretprobes *kr = container_of(attachment, struct ks_kretprobes, attachment);
+	const char *wrong = NULL;
+	struct ks_kretprobe *krp;
+	unsigned int i;
+
+	for (i = 0; i < kr->count && !wrong; i++) {
+		krp = &kr->probes[i];
+		wrong = krp->by_ftrace ?
+			ks_ftrace_wrong(&krp->ops, (unsigned long)krp->probe.kp.addr) :
+			ks_kprobe_wrong(&krp->probe.kp);
+	}
+	return wrong;
+}
+
 static u64 kretprobe_missed(const struct ks_attachment *attachment)
 {
 	const struct ks_kretprobes *kr = container_of(attachment, struct ks_kretprobes,
@@ -223,4 +237,6 @@ const struct ks_mechanism ks_mech_kretprobe = {
 	.detach	= kretprobe_detach,
 	.free	= kretprobe_free,
 	.missed	= kretprobe_missed,
+	.check	= kretprobe_check,
+	.of_functions = true,
 };

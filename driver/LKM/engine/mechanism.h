@@ -10,7 +10,9 @@
 #include <linux/compiler.h>
 #include "hook.h"
 
+struct ftrace_ops;
 struct kprobe;
+struct tracepoint;
 
 struct ks_attachment {
 	struct ks_hook *hook;
@@ -25,6 +27,12 @@ struct ks_mechanism {
 	void (*detach)(struct ks_attachment *attachment);
 	void (*free)(struct ks_attachment *attachment);
 	u64 (*missed)(const struct ks_attachment *attachment);	/* may be NULL */
+	/*
+	 * Is it still attached as it was?  NULL: yes, or it cannot be told; else
+	 * what was done to it, by somebody else.  May sleep.  May be NULL.
+	 */
+	const char *(*check)(struct ks_attachment *attachment);
+	bool of_functions;	/* by ftrace or kprobes */
 };
 
 static inline void ks_attachment_free(const struct ks_mechanism *mechanism,
@@ -49,6 +57,18 @@ extern const struct ks_mechanism ks_mech_netfilter;
  * for want of memory ends its session); then the attachment and the module stay.
  */
 void ks_kprobe_unregistered(struct ks_attachment *attachment, struct kprobe *probe);
+
+/* kprobe.c, ftrace.c, tracepoint.c: as check() of a mechanism, of one such probe. */
+const char *ks_kprobe_wrong(struct kprobe *probe);
+const char *ks_ftrace_wrong(const struct ftrace_ops *ops, unsigned long address);
+const char *ks_tracepoint_wrong(struct tracepoint *tracepoint, const void *probe,
+				const void *data);
+/* tracepoint.c. */
+void ks_tracepoint_unregister(struct tracepoint *tracepoint, void *probe, void *data);
+/* ftrace.c, with its filter. */
+void ks_ftrace_unregister(struct ftrace_ops *ops);
+/* ftrace.c: false: the function there calls no ftrace at its entry. */
+bool ks_ftrace_calls(unsigned long address);
 
 /* syscall.c: the system call that current is in, as its caller asked for it. */
 void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs);

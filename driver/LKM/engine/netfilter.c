@@ -86,6 +86,22 @@ static void netfilter_detach(struct ks_attachment *attachment)
 	synchronize_net();
 }
 
+static const char *netfilter_check(struct ks_attachment *attachment)
+{
+	bool there = true;
+	struct net *net;
+	unsigned int i;
+
+	/* What is in the list has begun, and has not ended. */
+	rcu_read_lock();
+	for_each_net_rcu(net) {
+		for (i = 0; i < ARRAY_SIZE(netfilter_ops); i++)
+			there &= ks_netfilter_has(net, &netfilter_ops[i]);
+	}
+	rcu_read_unlock();
+	return there ? NULL : "it was unregistered in a network namespace";
+}
+
 static void netfilter_free(struct ks_attachment *attachment)
 {
 	attachment->hook = NULL;
@@ -96,4 +112,5 @@ const struct ks_mechanism ks_mech_netfilter = {
 	.attach	= netfilter_attach,
 	.detach	= netfilter_detach,
 	.free	= netfilter_free,
+	.check	= netfilter_check,
 };

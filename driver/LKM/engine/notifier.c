@@ -84,6 +84,33 @@ static void notifier_detach(struct ks_attachment *attachment)
 		ks_usb_part(&n->block);
 }
 
+/* symbol: of the chain. */
+static bool notifier_is_in(const char *symbol, const struct notifier_block *block)
+{
+	struct blocking_notifier_head *chain = (void *)ks_symbol(symbol);
+	const struct notifier_block *one;
+	bool is = false;
+
+	if (!chain)
+		return true;
+	down_read(&chain->rwsem);
+	for (one = rcu_dereference_raw(chain->head); one && !is;
+	     one = rcu_dereference_raw(one->next))
+		is = one == block;
+	up_read(&chain->rwsem);
+	return is;
+}
+
+static const char *notifier_check(struct ks_attachment *attachment)
+{
+	struct ks_notifier *n = container_of(attachment, struct ks_notifier, attachment);
+
+	if (!notifier_is_in("module_notify_list", &n->modules) ||
+	    (READ_ONCE(n->joined) && !notifier_is_in("usb_notifier_list", &n->block)))
+		return "it was taken out of its chain";
+	return NULL;
+}
+
 static void notifier_free(struct ks_attachment *attachment)
 {
 	kfree(container_of(attachment, struct ks_notifier, attachment));
@@ -94,4 +121,5 @@ const struct ks_mechanism ks_mech_notifier = {
 	.attach	= notifier_attach,
 	.detach	= notifier_detach,
 	.free	= notifier_free,
+	.check	= notifier_check,
 };

@@ -156,7 +156,12 @@ static void sys_exit_detach(struct ks_attachment *attachment)
 {
 	sys_exit_set(attachment->point->target, NULL);
 	if (!--sys_exit_users)
-		tracepoint_probe_unregister(sys_exit_tracepoint, sys_exit_probe, NULL);
+		ks_tracepoint_unregister(sys_exit_tracepoint, sys_exit_probe, NULL);
+}
+
+static const char *sys_exit_check(struct ks_attachment *attachment)
+{
+	return ks_tracepoint_wrong(sys_exit_tracepoint, sys_exit_probe, NULL);
 }
 
 static void sys_exit_free(struct ks_attachment *attachment)
@@ -169,4 +174,5 @@ const struct ks_mechanism ks_mech_sys_exit = {
 	.attach	= sys_exit_attach,
 	.detach	= sys_exit_detach,
 	.free	= sys_exit_free,
+	.check	= sys_exit_check,
 };

@@ -212,6 +212,18 @@ static int syscall_attach(struct ks_hook *hook, const struct ks_point *point,
 	return 0;
 }
 
+static const char *syscall_check(struct ks_attachment *attachment)
+{
+	struct ks_syscall_probes *sp = container_of(attachment, struct ks_syscall_probes,
+						    attachment);
+	const char *wrong = NULL;
+	unsigned int i;
+
+	for (i = 0; i < sp->count && !wrong; i++)
+		wrong = ks_kprobe_wrong(&sp->probes[i].probe.kp);
+	return wrong;
+}
+
 static u64 syscall_missed(const struct ks_attachment *attachment)
 {
 	const struct ks_syscall_probes *sp = container_of(attachment, struct ks_syscall_probes,
@@ -230,4 +242,6 @@ const struct ks_mechanism ks_mech_syscall = {
 	.detach	= syscall_detach,
 	.free	= syscall_free,
 	.missed	= syscall_missed,
+	.check	= syscall_check,
+	.of_functions = true,
 };

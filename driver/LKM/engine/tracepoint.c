@@ -51,11 +51,48 @@ static int tracepoint_attach(struct ks_hook *hook, const struct ks_point *point,
 	return 0;
 }
 
+static bool tracepoint_has(const struct tracepoint *tracepoint, const void *probe,
+			   const void *data)
+{
+	const struct tracepoint_func *func;
+	bool there = false;
+
+	rcu_read_lock();
+	preempt_disable();
+	for (func = rcu_dereference_raw(tracepoint->funcs); func && func->func; func++)
+		there |= func->func == probe && func->data == data;
+	preempt_enable();
+	rcu_read_unlock();
+	return there;
+}
+
+void ks_tracepoint_unregister(struct tracepoint *tracepoint, void *probe, void *data)
+{
+	/* The kernel warns of one that somebody else has unregistered. */
+	if (tracepoint_has(tracepoint, probe, data))
+		tracepoint_probe_unregister(tracepoint, probe, data);
+}
+
+const char *ks_tracepoint_wrong(struct tracepoint *tracepoint, const void *probe,
+				const void *data)
+{
+	if (!tracepoint_has(tracepoint, probe, data))
+		return "it was unregistered";
+	return static_key_enabled(&tracepoint->key) ? NULL : "the tracepoint was switched off";
+}
+
 static void tracepoint_detach(struct ks_attachment *attachment)
 {
 	struct ks_tracepoint *tp = container_of(attachment, struct ks_tracepoint, attachment);
 
-	tracepoint_probe_unregister(tp->tracepoint, attachment->point->probe, attachment->hook);
+	ks_tracepoint_unregister(tp->tracepoint, attachment->point->probe, attachment->hook);
+}
+
+static const char *tracepoint_check(struct ks_attachment *attachment)
+{
+	return ks_tracepoint_wrong(container_of(attachment, struct ks_tracepoint,
+						attachment)->tracepoint,
+				   attachment->point->probe, attachment->hook);
 }
 
 static void tracepoint_free(struct ks_attachment *attachment)
@@ -68,4 +105,5 @@ const struct ks_mechanism ks_mech_tracepoint = {
 	.attach	= tracepoint_attach,
 	.detach	= tracepoint_detach,
 	.free	= tracepoint_free,
+	.check	= tracepoint_check,
 };

@@ -19,6 +19,7 @@ static const struct {
 	{ "modules", ks_scan_modules, ks_scan_modules_seen },
 	{ "registers", ks_scan_registers },
 	{ "processes", ks_scan_processes, ks_scan_processes_seen },
+	{ "sensor", ks_scan_sensor },
 };
 
 void ks_scan_finding(struct ks_scan *scan, enum ks_finding event, const char *what,

@@ -14,6 +14,7 @@ enum ks_finding {
 	KS_FINDING_IDT = 703,
 	KS_FINDING_REGISTER = 707,
 	KS_FINDING_PROCESS = 708,
+	KS_FINDING_SENSOR = 709,
 };
 
 struct ks_scan {
@@ -41,6 +42,7 @@ void ks_scan_processes(struct ks_scan *scan);
 /* What of it the kernel knows, for user space to compare with what it is shown. */
 void ks_scan_modules_seen(struct ks_scan *scan);
 void ks_scan_processes_seen(struct ks_scan *scan);
+void ks_scan_sensor(struct ks_scan *scan);
 
 /* One part after the other, as JSON; index of the part.  -ENOENT past the last. */
 int ks_scan_write(struct ks_text *text, bool addresses, u32 part);

@@ -7,6 +7,7 @@
  */
 #include <linux/slab.h>
 #include <linux/string.h>
+#include "../compat/decode.h"
 #include "../compat/lsm_hooks.h"
 #include "../compat/mm.h"
 #include "../core/text.h"
@@ -14,6 +15,9 @@
 #include "lsm.h"
 
 #define LSM_NAME_MAX	32
+/* Bytes of a function where its call of ftrace ends at the latest, and begins. */
+#define LSM_ENTRY	16
+#define LSM_CALL_AT	8
 
 struct lsm_scan {
 	struct ks_text *text;
@@ -75,6 +79,32 @@ static void lsm_write_calls(struct lsm_scan *scan, int hook, unsigned int slot,
 	ks_text_add(scan->text, "],\"in_code\":%s", seen ? "true" : "false");
 }
 
+/*
+ * The functions of the LSM "bpf" do nothing until a program is attached: then
+ * their entry calls what BPF has made for it.  With a tracer there as well
+ * that cannot be seen.
+ */
+static bool lsm_has_program(struct lsm_scan *scan, unsigned long function)
+{
+	struct ks_ref found[2];
+	struct ks_refs refs = { found, ARRAY_SIZE(found), 0 };
+	u8 code[LSM_ENTRY];
+	u32 i;
+
+	if (strncmp(scan->owner.symbol, "bpf_lsm_", 8) || !scan->owner.kernel ||
+	    copy_from_kernel_nofault(code, (void *)function, sizeof(code)))
+		return false;
+	ks_decode(code, sizeof(code), function, &refs);
+	for (i = 0; i < min_t(u32, refs.count, ARRAY_SIZE(found)); i++) {
+		if (found[i].kind != KS_REF_CALL || found[i].offset > LSM_CALL_AT)
+			continue;
+		ks_owner_find(&scan->owner, found[i].address);
+		if (!strncmp(scan->owner.symbol, "bpf_trampoline_", 15))
+			return true;
+	}
+	return false;
+}
+
 static void lsm_write_callback(struct lsm_scan *scan, int hook,
 			       const struct ks_lsm_callback *callback)
 {
@@ -82,6 +112,8 @@ static void lsm_write_callback(struct lsm_scan *scan, int hook,
 	lsm_write_name(scan->text, callback->lsm);
 	ks_text_add(scan->text, ",\"function\":");
 	ks_owner_write(scan->text, &scan->owner, callback->function, scan->addresses);
+	if (lsm_has_program(scan, callback->function))
+		ks_text_add(scan->text, ",\"program\":true");
 	if (callback->called != callback->function) {
 		scan->differ++;
 		ks_text_add(scan->text, ",\"called\":");

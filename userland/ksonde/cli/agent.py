@@ -15,10 +15,12 @@ from .options import (
     EventOption,
     ProfileOption,
     RingOption,
+    ScanEveryOption,
     SnapshotOption,
     checked,
     chosen,
     duration,
+    interval,
     ring_bytes,
 )
 
@@ -42,6 +44,7 @@ def agent(
     ] = None,
     ring: RingOption = None,
     snapshot: SnapshotOption = False,
+    scan_every: ScanEveryOption = None,
 ) -> int:
     """Append what happens to a file, as JSON lines, until SIGTERM; SIGHUP opens the file anew.
 
@@ -52,6 +55,7 @@ def agent(
     from ksonde.agent import Agent, Log
     from ksonde.enrich.containers import Containers
     from ksonde.notify import Notifier
+    from ksonde.scanner import Scanner
     from ksonde.watching import Signals
 
     from .watch import announce, taken
@@ -61,12 +65,14 @@ def agent(
         Signals() as signals,
         ksonde.open(**chosen(event or (), profile), ring_bytes=ring_bytes(ring)) as session,
         Log(output, session.events, Containers()) as log,
+        Scanner(session, interval(scan_every)) as scanner,
     ):
         announce(session)
         if snapshot:
             log.add_lines(taken())
         limit = duration(sync)
-        keeper = Agent(session, log, signals, notifier, sync=1.0 if limit is None else limit)
+        sync_after = 1.0 if limit is None else limit
+        keeper = Agent(session, log, signals, notifier, sync=sync_after, scanner=scanner)
         try:
             keeper.run()
         finally:

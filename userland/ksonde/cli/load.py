@@ -45,11 +45,15 @@ def load(
             help="Until this boot counts as healthy; else 2m.",
         ),
     ] = None,
+    scan: Annotated[
+        bool,
+        typer.Option("--scan/--no-scan", help="Look at once whether this kernel is the one that booted."),
+    ] = True,
 ) -> None:
     """Load the module: the one built in this clone for this kernel, else the installed one.
 
     After a boot that died soon after its load the module observes nothing; after a second one it is not
-    loaded (exit code 10) until --retry.
+    loaded (exit code 10) until --retry. What a scan finds is a warning, and changes no exit code.
     """
     from ksonde import breaker
     from ksonde import module as logic
@@ -71,6 +75,20 @@ def load(
         else f"version {found.version} was loaded already"
     )
     nothing = found.parameters.get("observe_nothing", "")
+    if scan and done.new and nothing in ("", "(null)"):
+        _warn_of_findings()
     if nothing not in ("", "(null)"):
         hint = "" if done.new else "; `ksonde unload`, then `ksonde load`"
         typer.echo(f"it observes nothing: {text.printable(nothing)}{hint}")
+
+
+def _warn_of_findings() -> None:
+    from ksonde.errors import KsondeError
+    from ksonde.scanner import scan_all
+
+    try:
+        findings = [f"{finding}; see `ksonde scan`, `ksonde lsm`" for finding in scan_all()]
+    except KsondeError as error:
+        findings = [f"the kernel was not scanned: {error}"]
+    for finding in findings:
+        print(f"ksonde: WARNING: {text.printable(finding)}", file=sys.stderr)

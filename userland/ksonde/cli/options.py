@@ -27,6 +27,11 @@ def duration(value: Optional[str]) -> Optional[float]:
     return None if value is None else text.parse_duration(value)
 
 
+def interval(value: Optional[str]) -> Optional[float]:
+    """An option's TIME in seconds, which may be 0."""
+    return None if value is None else text.parse_interval(value)
+
+
 def ring_bytes(value: Optional[str]) -> int:
     """An option's SIZE in bytes."""
     return RING if value is None else text.parse_size(value)
@@ -133,6 +138,15 @@ SnapshotOption = Annotated[
     bool,
     typer.Option(
         "--snapshot", help="Begin with what is there: processes, sockets, modules, mounts, USB devices."
+    ),
+]
+ScanEveryOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--scan-every",
+        callback=checked(text.parse_interval),
+        metavar="TIME",
+        help="How often the kernel is scanned, where findings are among the events; 0: never; else 5m.",
     ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]

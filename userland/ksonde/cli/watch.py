@@ -16,10 +16,12 @@ from .options import (
     EventOption,
     ProfileOption,
     RingOption,
+    ScanEveryOption,
     SnapshotOption,
     checked,
     chosen,
     duration,
+    interval,
     ring_bytes,
     split,
 )
@@ -38,6 +40,10 @@ Examples:
 
 With a COMMAND its exit code is ksonde's; with --json its output goes to standard error.
 When --for or --count ends the watch first, it gets SIGTERM, and SIGKILL 5 s later."""
+
+
+#: Seconds.
+FIRST_SCAN = 1.0
 
 
 class Color(str, Enum):
@@ -98,12 +104,14 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
     ] = Color.AUTO,
     ring: RingOption = None,
     snapshot: SnapshotOption = False,
+    scan_every: ScanEveryOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the module is loaded.")] = False,
 ) -> int:
     """Show what happens, live, until Ctrl-C (or the end of COMMAND)."""
     import ksonde
     from ksonde.command import Command
     from ksonde.output import open_output
+    from ksonde.scanner import Scanner
     from ksonde.watching import Signals, Watch
 
     if command and pid is not None:
@@ -132,6 +140,11 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             )
         )
         announce(session)
+        # What is found is nobody's doing, so it is nothing of a process that is followed.
+        followed = child is not None or pid is not None
+        every = 0.0 if followed else interval(scan_every)
+        # Who only looks in for a moment shall not pay for a scan.
+        scanner = stack.enter_context(Scanner(session, every, first=FIRST_SCAN))
         watching = Watch(
             session,
             out.write,
@@ -140,6 +153,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
             seconds=duration(seconds),
             count=count,
             reader=out.fileno(),
+            scanner=scanner,
         )
         try:
             if snapshot:
