@@ -16,6 +16,8 @@ static const struct {
 	{ "syscalls", ks_scan_syscalls },
 	{ "idt", ks_scan_idt },
 	{ "modules", ks_scan_modules },
+	{ "fops", ks_scan_fops },
+	{ "inventory", ks_scan_inventory },
 };
 
 void ks_scan_finding(struct ks_scan *scan, enum ks_finding event, const char *what,

@@ -9,9 +9,11 @@ struct ks_text;
 
 /* The events that findings will be. */
 enum ks_finding {
+	KS_FINDING_FOPS = 700,
 	KS_FINDING_SYSCALL = 701,
 	KS_FINDING_MODULE = 702,
 	KS_FINDING_IDT = 703,
+	KS_FINDING_INVENTORY = 706,
 };
 
 struct ks_scan {
@@ -33,6 +35,8 @@ __printf(5, 6) void ks_scan_finding(struct ks_scan *scan, enum ks_finding event,
 void ks_scan_syscalls(struct ks_scan *scan);
 void ks_scan_idt(struct ks_scan *scan);
 void ks_scan_modules(struct ks_scan *scan);
+void ks_scan_fops(struct ks_scan *scan);
+void ks_scan_inventory(struct ks_scan *scan);
 
 /* One part after the other, as JSON; index of the part.  -ENOENT past the last. */
 int ks_scan_write(struct ks_text *text, bool addresses, u32 part);
