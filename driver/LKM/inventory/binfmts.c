@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Who is asked to run a program.  Each exec walks this list, under a lock that
- * is held for as long as the list is: a few entries are copied.  That of ELF
- * must be among them, else it is another list of that name.
+ * is held for as long as the list is: a few entries are copied.  Its head has a
+ * name that other lists have as well, so the way around begins at ELF.
  */
 #include <linux/binfmts.h>
 #include <linux/list.h>
 #include <linux/slab.h>
 #include <linux/spinlock.h>
+#include <linux/string.h>
 #include "../compat/mm.h"
 #include "../compat/uaccess.h"
 #include "../engine/hook.h"
@@ -16,24 +17,26 @@
 #define BINFMTS_MAX	64
 
 struct binfmts_known {
-	unsigned long at;
-	struct linux_binfmt binfmt;
+	unsigned long node;
+	struct linux_binfmt binfmt;	/* not of the head of the list */
 };
 
-/* Returns how many there are; more than BINFMTS_MAX: the way along them does not end. */
-static u32 binfmts_read(struct binfmts_known *known, const struct list_head *formats)
+/* Returns how many there are with the head; 0: the way around them does not end. */
+static u32 binfmts_read(struct binfmts_known *known, const struct linux_binfmt *elf)
 {
-	const struct list_head *at = READ_ONCE(formats->next);
+	const struct list_head *at = &elf->lh;
 	u32 count = 0;
 
-	for (; at != formats; at = known[count++].binfmt.lh.next) {
+	do {
 		if (count == BINFMTS_MAX)
-			return count + 1;
-		known[count].at = (unsigned long)container_of(at, struct linux_binfmt, lh);
-		if (copy_from_kernel_nofault(&known[count].binfmt, (void *)known[count].at,
+			return 0;
+		known[count].node = (unsigned long)at;
+		if (copy_from_kernel_nofault(&known[count].binfmt,
+					     container_of(at, struct linux_binfmt, lh),
 					     sizeof(known[count].binfmt)))
-			return BINFMTS_MAX + 1;
-	}
+			return 0;
+		at = known[count++].binfmt.lh.next;
+	} while (at != &elf->lh);
 	return count;
 }
 
@@ -50,15 +53,12 @@ static void binfmts_add(struct ks_inventory *inventory, const char *name,
 void ks_inventory_binfmts(struct ks_inventory *inventory)
 {
 	rwlock_t *lock = (void *)ks_inventory_symbol(inventory, "binfmt_lock", sizeof(*lock));
-	struct list_head *formats = (void *)ks_inventory_symbol(inventory, "formats",
-								sizeof(*formats));
-	unsigned long elf = ks_inventory_symbol(inventory, "elf_format",
-						sizeof(struct linux_binfmt));
+	const struct linux_binfmt *elf = (void *)ks_inventory_symbol(inventory, "elf_format",
+								     sizeof(*elf));
 	struct binfmts_known *known;
-	bool is_it = false;
-	u32 count, i;
+	u32 count, heads = 0, i;
 
-	if (!lock || !formats || !elf)
+	if (!lock || !elf)
 		return;
 	known = kvcalloc(BINFMTS_MAX, sizeof(*known), GFP_KERNEL);
 	if (!known) {
@@ -66,17 +66,16 @@ void ks_inventory_binfmts(struct ks_inventory *inventory)
 		return;
 	}
 	read_lock(lock);
-	count = binfmts_read(known, formats);
+	count = binfmts_read(known, elf);
 	read_unlock(lock);
-	for (i = 0; count <= BINFMTS_MAX && i < count; i++)
-		is_it |= known[i].at == elf;
-	if (!is_it) {
-		ks_inventory_note(inventory, true, "the list of formats is not where its symbol says");
-		count = 0;
-	}
 	for (i = 0; i < count; i++) {
-		ks_owner_find(&inventory->owner, known[i].at);
-		binfmts_add(inventory, inventory->owner.symbol, &known[i].binfmt);
+		ks_owner_find(&inventory->owner, known[i].node);
+		if (!strcmp(inventory->owner.symbol, "formats"))
+			heads++;
+		else
+			binfmts_add(inventory, inventory->owner.symbol, &known[i].binfmt);
 	}
+	if (heads != 1)
+		ks_inventory_note(inventory, true, "the list of formats is not as it should be");
 	kvfree(known);
 }

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 def scan(json: JsonOption = False) -> int:
     """Look whether this kernel is still the one that was booted; exits with 3 when something is not so.
 
-    Its system calls, its interrupts, and modules that hide. The findings say who owns the code that was put
-    there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
+    Its system calls, its interrupts, modules that hide, tables of operations, and callbacks that nobody owns.
+    The findings say who owns the code that was put there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
     """
     from ksonde import integrity
 
