@@ -220,9 +220,8 @@ static void fops_name(struct fops_look *look, enum fops_shape shape, unsigned lo
 	strscpy(look->name, *owner->symbol ? owner->symbol : fops_shapes[shape].name,
 		sizeof(look->name));
 	strscpy(look->module, owner->module, sizeof(look->module));
-	/* Without KALLSYMS_ALL the kernel's own data has no names. */
-	if (!*owner->symbol && !*owner->module &&
-	    (table < ks_symbol("_stext") || table >= ks_symbol("_end")))
+	/* Without KALLSYMS_ALL the kernel's own data has no names, nor an end. */
+	if (!*owner->symbol && !*owner->module && ks_symbol("_end") && !ks_owner_is_image(table))
 		ks_scan_finding(look->scan, KS_FINDING_FOPS,
 				"the table is in memory that nobody owns", table, "%s %s",
 				look->path, look->name);
