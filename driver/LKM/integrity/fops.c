@@ -48,15 +48,15 @@ static const struct {
 	u32 count;
 	bool named_only;
 } fops_shapes[] = {
-	[FOPS_FILE] = { "file_operations", sizeof(struct file_operations),
-			offsetof(struct file_operations, owner),
+	[FOPS_FILE] = { "file_operations", sizeof(const struct file_operations),
+			offsetof(const struct file_operations, owner),
 			ks_slots_file, ARRAY_SIZE(ks_slots_file) },
-	[FOPS_INODE] = { "inode_operations", sizeof(struct inode_operations), SIZE_MAX,
+	[FOPS_INODE] = { "inode_operations", sizeof(const struct inode_operations), SIZE_MAX,
 			 ks_slots_inode, ARRAY_SIZE(ks_slots_inode) },
-	[FOPS_SEQ] = { "seq_operations", sizeof(struct seq_operations), SIZE_MAX,
+	[FOPS_SEQ] = { "seq_operations", sizeof(const struct seq_operations), SIZE_MAX,
 		       ks_slots_seq, ARRAY_SIZE(ks_slots_seq) },
-	[FOPS_SOCKET] = { "proto_ops", sizeof(struct proto_ops),
-			  offsetof(struct proto_ops, owner),
+	[FOPS_SOCKET] = { "proto_ops", sizeof(const struct proto_ops),
+			  offsetof(const struct proto_ops, owner),
 			  ks_slots_socket, ARRAY_SIZE(ks_slots_socket) },
 	[FOPS_PROTOCOL] = { "proto", sizeof(struct proto), SIZE_MAX,
 			    ks_slots_protocol, ARRAY_SIZE(ks_slots_protocol), true },
@@ -83,7 +83,7 @@ static const struct {
 
 static const struct {
 	const char *path;
-	const char *file;	/* symbols of its tables; NULL: of which, depends on the file system */
+	const char *file;	/* symbols of its tables; NULL: the file system's */
 	const char *inode;
 } fops_folders[] = {
 	{ "/proc", "proc_root_operations", "proc_root_inode_operations" },

@@ -191,7 +191,7 @@ void ks_scan_inventory(struct ks_scan *scan)
 		inventory_look(inventory, kind);
 		scan->checked += inventory->count;
 		if (inventory->blind)
-			scan->why = "not all callbacks could be looked at: the inventory says which";
+			scan->why = "not all callbacks could be looked at, see the inventory";
 		for (i = 0; i < inventory->count; i++) {
 			if (inventory_judge(inventory, &inventory->entries[i]) ==
 			    KS_OWNED_BY_NOBODY)

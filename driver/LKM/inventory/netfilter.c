@@ -62,7 +62,8 @@ static void netfilter_families_of(const struct netfilter_look *look, struct net 
 	for (i = 0; i < ARRAY_SIZE(netfilter_families); i++) {
 		for (hook = 0; hook < NETFILTER_HOOKS; hook++) {
 			scnprintf(number, sizeof(number), "hook %u", hook);
-			netfilter_add(look, ks_netfilter_of(net, netfilter_families[i].family, hook),
+			netfilter_add(look,
+				      ks_netfilter_of(net, netfilter_families[i].family, hook),
 				      netfilter_families[i].name, "",
 				      netfilter_families[i].hooks[hook] ?: number);
 		}
@@ -73,7 +74,7 @@ void ks_inventory_netfilter(struct ks_inventory *inventory)
 {
 	struct netfilter_look look = { inventory };
 	struct net_device *device;
-	struct mutex *lock;
+	struct mutex *lock;	/* of who adds and removes hooks */
 	struct net *net;
 
 	if (!KS_NETFILTER_SHOWS) {
