@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -91,13 +92,11 @@ def test_another_root(tmp_path: Path) -> None:
     """Where there is no /proc the kernel's own tables are looked at all the same, and that is said."""
     script = "import os, sys; from ksonde import integrity, inspection\n"
     script += "from ksonde.device import Device; device = Device()\n"
+    script += "from ksonde.uapi import Inspect; device.inspect(Inspect.INTEGRITY, 0)\n"
     script += "os.chroot(sys.argv[1]); os.chdir('/')\n"
-    script += "from ksonde.uapi import Inspect\n"
     script += "found = [device.inspect(Inspect.INTEGRITY, number) for number in range(5)]\n"
     script += "part, = [one for one in found if one['part'] == 'fops']\n"
     script += "print(part['findings'], part['checked'] > 50, part['why'])"
-    import sys
-
     done = subprocess.run(
         [sys.executable, "-c", script, tmp_path], capture_output=True, text=True, check=True
     )

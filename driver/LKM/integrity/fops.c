@@ -155,10 +155,11 @@ static void fops_expect(struct fops_look *look, const char *slot, unsigned long 
 		    strcmp(fops_expected[i].slot, slot))
 			continue;
 		/* Compilers give functions, and what calls them, names with more behind. */
-		expected = ks_symbol(fops_expected[i].function);
-		if (!expected || expected == function ||
-		    !strncmp(look->scan->owner.symbol, fops_expected[i].function,
+		if (!strncmp(look->scan->owner.symbol, fops_expected[i].function,
 			     strlen(fops_expected[i].function)))
+			continue;
+		expected = ks_symbol(fops_expected[i].function);
+		if (!expected || expected == function)
 			continue;
 		scnprintf(what, sizeof(what), "the slot has another function than %s",
 			  fops_expected[i].function);
@@ -251,13 +252,24 @@ static void fops_table(struct fops_look *look, enum fops_shape shape, unsigned l
 	}
 }
 
+/* The kernel's own data of that name: it need not be looked for. */
+static bool fops_is_symbol(struct fops_look *look, unsigned long table, const char *symbol)
+{
+	struct ks_owner *owner = &look->scan->owner;
+
+	ks_owner_find(owner, table);
+	return ks_owner_is_image(table) && !owner->offset && !strcmp(owner->symbol, symbol);
+}
+
 /* As what uses it has it, and as its symbol has it; both are looked at where they differ. */
 static void fops_both(struct fops_look *look, const char *path, enum fops_shape shape,
 		      const void *used, const char *symbol)
 {
-	unsigned long table = (unsigned long)used, known = symbol ? ks_symbol(symbol) : 0;
+	unsigned long table = (unsigned long)used, known = 0;
 
 	look->path = path;
+	if (symbol && !fops_is_symbol(look, table, symbol))
+		known = ks_symbol(symbol);
 	if (known)
 		fops_table(look, shape, known);
 	if (known && table && known != table)
@@ -314,7 +326,7 @@ static void fops_socket(struct fops_look *look, u32 i)
 	struct socket *socket;
 
 	/* Else it would ask for a module that may be its protocol. */
-	if (!ks_symbol(fops_sockets[i].socket))
+	if (fops_sockets[i].family != PF_INET && !ks_symbol(fops_sockets[i].socket))
 		return;
 	if (sock_create_kern(&init_net, fops_sockets[i].family, fops_sockets[i].type, 0,
 			     &socket)) {

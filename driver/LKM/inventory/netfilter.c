@@ -2,7 +2,7 @@
 /*
  * Hooks that packets pass: of each network namespace, by family, and of each
  * of its devices.  Packets walk them under RCU, and so does this; who adds and
- * removes them waits meanwhile.
+ * removes them waits meanwhile, where the kernel's mutex is known.
  */
 #include <linux/mutex.h>
 #include <linux/netdevice.h>
@@ -81,10 +81,9 @@ void ks_inventory_netfilter(struct ks_inventory *inventory)
 		ks_inventory_note(inventory, false, "this kernel has no netfilter");
 		return;
 	}
-	lock = (void *)ks_inventory_symbol(inventory, "nf_hook_mutex", sizeof(*lock));
-	if (!lock)
-		return;
-	mutex_lock(lock);
+	lock = (void *)ks_symbol("nf_hook_mutex");
+	if (lock)
+		mutex_lock(lock);
 	rcu_read_lock();
 	for_each_net_rcu(net) {
 		look.namespace = net->ns.inum;
@@ -97,5 +96,6 @@ void ks_inventory_netfilter(struct ks_inventory *inventory)
 		}
 	}
 	rcu_read_unlock();
-	mutex_unlock(lock);
+	if (lock)
+		mutex_unlock(lock);
 }
