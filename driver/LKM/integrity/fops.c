@@ -132,15 +132,23 @@ static const char *fops_slot_name(enum fops_shape shape, u32 offset)
 }
 
 /* One module may have its functions from another one: then that is held by it. */
-static bool fops_is_holder(const char *holder, const char *module)
+static bool fops_is_holder(struct ks_scan *scan, const char *holder, const char *module)
 {
 	char name[32 + 2 * MODULE_NAME_LEN];
 	struct path path;
 
 	scnprintf(name, sizeof(name), "/sys/module/%s/holders/%s", module, holder);
-	if (!*holder || kern_path(name, 0, &path))
+	if (!*holder)
 		return false;
-	path_put(&path);
+	if (!kern_path(name, 0, &path)) {
+		path_put(&path);
+		return true;
+	}
+	if (!kern_path("/sys/module", 0, &path)) {
+		path_put(&path);
+		return false;
+	}
+	scan->why = "without /sys one module cannot be told from those that it needs";
 	return true;
 }
 
@@ -189,7 +197,7 @@ static void fops_slot(struct fops_look *look, enum fops_shape shape, u32 offset,
 	else if (owner->kernel)
 		fops_expect(look, slot, function);
 	else if (strcmp(owner->module, look->module) &&
-		 !fops_is_holder(look->module, owner->module))
+		 !fops_is_holder(look->scan, look->module, owner->module))
 		what = *look->module ? "the slot has code of another module than the table" :
 		       "the slot of the kernel's table has code of a module";
 	if (what)
