@@ -146,6 +146,19 @@ def test_what_is_found_in_the_kernel() -> None:
     assert checker.wrong == {"integrity": ["2 of 1 parts were answered"]}
 
 
+def test_who_is_called_by_the_kernel() -> None:
+    place = {"symbol": "f", "offset": 0, "module": "", "kernel": True}
+    entry = {"name": "die_chain", "detail": "", "at": [], "owner": "known", "function": place}
+    kind = {"part": "notifiers", "parts": 1, "whole": False, "why": "half blind", "entries": [entry]}
+    checker = _checker(_log(_blob("inventory", json.dumps(kind).encode())), "_inventory")
+    assert checker.wrong == {}
+    assert checker.said.notes == ["1 notifiers (half blind)"]
+    kind = {**kind, "parts": 2, "whole": True, "entries": [{**entry, "owner": "nobody"}]}
+    checker = _checker(_log(_blob("inventory", json.dumps(kind).encode())), "_inventory")
+    assert checker.wrong == {"inventory": ["notifiers die_chain: owner nobody", "1 of 2 kinds were answered"]}
+    assert checker.said.notes == ["1 notifiers"]
+
+
 def test_faults_and_leaks_are_looked_at_only_where_the_kernel_can() -> None:
     plain, debug = smoke.Checker(smoke.parse(_log())), smoke.Checker(smoke.parse(_log()), debug=True)
     plain.run()

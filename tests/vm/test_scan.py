@@ -33,6 +33,8 @@ PARTS = [
     "modules",
     "registers",
     "processes",
+    "fops",
+    "inventory",
     "sensor",
     "shown_processes",
     "shown_modules",

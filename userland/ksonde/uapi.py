@@ -150,6 +150,7 @@ class Inspect(IntEnum):
 
     LSM = 1
     INTEGRITY = 2
+    INVENTORY = 3
 
 
 class RingMode(IntEnum):

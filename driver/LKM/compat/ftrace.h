@@ -100,4 +100,43 @@ static inline void ks_ftrace_free_filter(struct ftrace_ops *ops)
 #endif
 }
 
+/*
+ * Where an ops is called, by its filter.  The structures are private to ftrace,
+ * and their first members the same since v2.6.28; what does not add up is not
+ * believed.  Under ftrace_lock, or rcu_read_lock().
+ */
+struct ks_ftrace_hash {
+	unsigned long size_bits;
+	struct hlist_head *buckets;
+	unsigned long count;
+};
+
+struct ks_ftrace_entry {
+	struct hlist_node hlist;
+	unsigned long ip;
+	unsigned long direct;	/* of direct_functions only: v5.5, 763e34e74bb7 */
+};
+
+/* Address of what has its filter; 0: none. */
+static inline unsigned long ks_ftrace_filter(const struct ftrace_ops *ops)
+{
+#ifdef CONFIG_DYNAMIC_FTRACE
+	return ops->func_hash ?
+	       (__force unsigned long)READ_ONCE(ops->func_hash->filter_hash) : 0;
+#else
+	return 0;
+#endif
+}
+
+#if defined(CONFIG_FUNCTION_TRACER) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 5, 0)
+#define KS_FTRACE_PERMANENT	FTRACE_OPS_FL_PERMANENT	/* v5.5, 7162431dcf72 */
+#else
+#define KS_FTRACE_PERMANENT	0
+#endif
+#if defined(CONFIG_FUNCTION_TRACER) && LINUX_VERSION_CODE >= KERNEL_VERSION(5, 11, 0)
+#define KS_FTRACE_DIRECT	FTRACE_OPS_FL_DIRECT
+#else
+#define KS_FTRACE_DIRECT	0
+#endif
+
 #endif /* KS_COMPAT_FTRACE_H */

@@ -36,6 +36,17 @@ static inline void ks_usb_part(struct notifier_block *block)
 	symbol_put(usb_register_notify);
 }
 
+/* false: usbcore is not there.  Else it stays until ks_usb_drop().  May sleep. */
+static inline bool ks_usb_hold(void)
+{
+	return symbol_get(usb_register_notify);
+}
+
+static inline void ks_usb_drop(void)
+{
+	symbol_put(usb_register_notify);
+}
+
 #else
 #define KS_USB_WORKS	false
 
@@ -45,6 +56,15 @@ static inline bool ks_usb_join(struct notifier_block *block)
 }
 
 static inline void ks_usb_part(struct notifier_block *block)
+{
+}
+
+static inline bool ks_usb_hold(void)
+{
+	return false;
+}
+
+static inline void ks_usb_drop(void)
 {
 }
 #endif

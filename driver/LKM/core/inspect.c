@@ -9,6 +9,7 @@
 #include <linux/slab.h>
 #include "../compat/uaccess.h"
 #include "../integrity/scan.h"
+#include "../inventory/inventory.h"
 #include "../lsm/lsm.h"
 #include "../uapi/ksonde.h"
 #include "device.h"
@@ -33,6 +34,8 @@ static int inspect_write(const struct ksonde_inspect *inspect, struct ks_text *t
 		err = ks_lsm_write(text, addresses);
 	else if (inspect->what == KSONDE_INSPECT_INTEGRITY)
 		err = ks_scan_write(text, addresses, inspect->part);
+	else if (inspect->what == KSONDE_INSPECT_INVENTORY)
+		err = ks_inventory_write(text, addresses, inspect->part);
 	ks_text_add(text, "}\n");
 	return err;
 }

@@ -8,15 +8,28 @@
 #include "hook.h"
 #include "owner.h"
 
+static unsigned long owner_begin, owner_text_end, owner_end;
+
+/* Where the kernel itself is. */
+static void owner_init(void)
+{
+	if (READ_ONCE(owner_text_end))
+		return;
+	WRITE_ONCE(owner_begin, ks_symbol("_stext"));
+	WRITE_ONCE(owner_end, ks_symbol("_end"));
+	WRITE_ONCE(owner_text_end, ks_symbol("_etext"));
+}
+
 bool ks_owner_is_kernel(unsigned long address)
 {
-	static unsigned long begin, end;
+	owner_init();
+	return address >= READ_ONCE(owner_begin) && address < READ_ONCE(owner_text_end);
+}
 
-	if (!READ_ONCE(end)) {
-		WRITE_ONCE(begin, ks_symbol("_stext"));
-		WRITE_ONCE(end, ks_symbol("_etext"));
-	}
-	return address >= READ_ONCE(begin) && address < READ_ONCE(end);
+bool ks_owner_is_image(unsigned long address)
+{
+	owner_init();
+	return address >= READ_ONCE(owner_begin) && address < READ_ONCE(owner_end);
 }
 
 void ks_owner_find(struct ks_owner *owner, unsigned long address)
@@ -40,6 +53,9 @@ void ks_owner_find(struct ks_owner *owner, unsigned long address)
 		return;
 	*plus = '\0';
 	owner->symbol = owner->text;
+	/* What BPF has made: the kernel names its module to /proc/kallsyms only. */
+	if (!module && !strncmp(owner->symbol, "bpf_", 4) && !ks_owner_is_image(address))
+		owner->module = "bpf";
 }
 
 void ks_owner_write(struct ks_text *text, struct ks_owner *owner, unsigned long address,

@@ -22,6 +22,7 @@ void ks_probed_init(struct ks_probed *probed)
 	/* Not there where kprobes are not optimized. */
 	probed->slots = (void *)ks_symbol("kprobe_optinsn_slots");
 	probed->kprobe = (void *)ks_callable(ks_symbol("get_kprobe"));
+	probed->is_module_text = (void *)ks_callable(ks_symbol("is_module_text_address"));
 	probed->blind = !probed->is_trampoline || !probed->is_slot || !probed->kprobe;
 }
 
@@ -40,6 +41,25 @@ bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *own
 		is = probed->is_slot(probed->slots, target);
 	preempt_enable();
 	return is;
+}
+
+/* The kernel gives these names to what BPF, ftrace and kprobes have made (v5.8, v5.9). */
+static bool probed_is_made(const char *module)
+{
+	return !strcmp(module, "bpf") || !strncmp(module, "__builtin__", 11);
+}
+
+enum ks_owned ks_probed_owned(const struct ks_probed *probed, struct ks_owner *owner,
+			      unsigned long address)
+{
+	ks_owner_find(owner, address);
+	if (owner->kernel || probed_is_made(owner->module) ||
+	    ks_probed_target(probed, owner, address))
+		return KS_OWNED;
+	/* The data of a module is nobody's code. */
+	if (*owner->module && (!probed->is_module_text || probed->is_module_text(address)))
+		return KS_OWNED;
+	return probed->blind ? KS_OWNED_UNKNOWN : KS_OWNED_BY_NOBODY;
 }
 
 bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset)

@@ -14,13 +14,24 @@ struct ks_probed {
 	bool (*is_slot)(struct kprobe_insn_cache *slots, unsigned long address);
 	struct kprobe_insn_cache *slots;
 	struct kprobe *(*kprobe)(void *address);
-	bool blind;		/* one of them cannot be asked */
+	bool (*is_module_text)(unsigned long address);
+	bool blind;		/* one of them, but the last, cannot be asked */
+};
+
+/* Whose code is. */
+enum ks_owned {
+	KS_OWNED,
+	KS_OWNED_UNKNOWN,	/* this kernel does not let that be told */
+	KS_OWNED_BY_NOBODY,
 };
 
 void ks_probed_init(struct ks_probed *probed);
 /* target, which owner is about, is code that ftrace, kprobes or BPF have made to be called. */
 bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *owner,
 		      unsigned long target);
+/* Leaves in owner who it is: the kernel, a module, or what ftrace, kprobes or BPF have made. */
+enum ks_owned ks_probed_owned(const struct ks_probed *probed, struct ks_owner *owner,
+			      unsigned long address);
 /* A kprobe sits right before: what was read there as an instruction may be none. */
 bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset);
 

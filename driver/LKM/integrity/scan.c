@@ -19,6 +19,8 @@ static const struct {
 	{ "modules", ks_scan_modules, ks_scan_modules_seen },
 	{ "registers", ks_scan_registers },
 	{ "processes", ks_scan_processes, ks_scan_processes_seen },
+	{ "fops", ks_scan_fops },
+	{ "inventory", ks_scan_inventory },
 	{ "sensor", ks_scan_sensor },
 };
 

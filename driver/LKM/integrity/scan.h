@@ -9,9 +9,11 @@ struct ks_text;
 
 /* The events that findings will be. */
 enum ks_finding {
+	KS_FINDING_FOPS = 700,
 	KS_FINDING_SYSCALL = 701,
 	KS_FINDING_MODULE = 702,
 	KS_FINDING_IDT = 703,
+	KS_FINDING_INVENTORY = 706,
 	KS_FINDING_REGISTER = 707,
 	KS_FINDING_PROCESS = 708,
 	KS_FINDING_SENSOR = 709,
@@ -38,11 +40,13 @@ void ks_scan_idt(struct ks_scan *scan);
 void ks_scan_modules(struct ks_scan *scan);
 void ks_scan_registers(struct ks_scan *scan);
 void ks_scan_processes(struct ks_scan *scan);
+void ks_scan_fops(struct ks_scan *scan);
+void ks_scan_inventory(struct ks_scan *scan);
+void ks_scan_sensor(struct ks_scan *scan);
 
 /* What of it the kernel knows, for user space to compare with what it is shown. */
 void ks_scan_modules_seen(struct ks_scan *scan);
 void ks_scan_processes_seen(struct ks_scan *scan);
-void ks_scan_sensor(struct ks_scan *scan);
 
 /* One part after the other, as JSON; index of the part.  -ENOENT past the last. */
 int ks_scan_write(struct ks_text *text, bool addresses, u32 part);

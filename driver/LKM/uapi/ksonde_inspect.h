@@ -16,6 +16,7 @@
 enum ksonde_inspect_what {
 	KSONDE_INSPECT_LSM = 1,		/* the callbacks of all LSM hooks */
 	KSONDE_INSPECT_INTEGRITY = 2,	/* is it still the kernel that was booted */
+	KSONDE_INSPECT_INVENTORY = 3,	/* who has asked the kernel to be called */
 };
 
 /* The greatest text; a longer one fails with EFBIG. */
@@ -34,7 +35,7 @@ struct ksonde_inspect {
 	__u64 buffer;		/* user address */
 	__u32 length;		/* in: bytes at buffer; out: bytes written */
 	__u32 needed;		/* out: bytes of the whole text */
-	__u32 part;		/* of INTEGRITY, from 0; ENOENT past the last.  Else 0 */
+	__u32 part;		/* of INTEGRITY, INVENTORY, from 0; ENOENT past the last */
 	__u32 reserved;
 };
 

@@ -25,16 +25,25 @@ static int look_one(int device, const char *word, uint32_t what, uint32_t part)
 	return 0;
 }
 
-void look(int device)
+/* One part after the other. */
+static void look_parts(int device, const char *word, uint32_t what)
 {
 	uint32_t part = 0;
+	int err;
+
+	do {
+		err = look_one(device, word, what, part++);
+	} while (!err);
+	if (err != ENOENT)
+		say("note INSPECT of %s, part %u: %s", word, part - 1, strerror(err));
+}
+
+void look(int device)
+{
 	int err = look_one(device, "lsm", KSONDE_INSPECT_LSM, 0);
 
 	if (err)
 		say("note INSPECT of the LSM hooks: %s", strerror(err));
-	do {
-		err = look_one(device, "integrity", KSONDE_INSPECT_INTEGRITY, part++);
-	} while (!err);
-	if (err != ENOENT)
-		say("note INSPECT of the kernel, part %u: %s", part - 1, strerror(err));
+	look_parts(device, "integrity", KSONDE_INSPECT_INTEGRITY);
+	look_parts(device, "inventory", KSONDE_INSPECT_INVENTORY);
 }

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import ksonde
-from ksonde import integrity, lsm_hooks, uapi
+from ksonde import integrity, inventory, lsm_hooks, uapi
 from ksonde.decoder import Decoder
 from ksonde.errors import KsondeError
 
@@ -42,7 +42,7 @@ def parse(log: str) -> Said:
         if word.endswith("."):
             blob = b"".join(map(base64.b64decode, parts.pop(word[:-1], [])))
             said.blobs.setdefault(word[:-1], []).append(blob)
-        elif word in ("info", "schema", "hook", "stats", "record", "lsm", "integrity"):
+        elif word in ("info", "schema", "hook", "stats", "record", "lsm", "integrity", "inventory"):
             parts.setdefault(word, []).append(rest)
         elif word in ("act", "faults"):
             name, _, facts = rest.partition(" ")
@@ -115,7 +115,7 @@ class Checker:
             self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
             self._helper, self._intruded, self._itself, self._dns, self._scan,
-            self._lost, self._state, self._lsm, self._integrity,
+            self._lost, self._state, self._lsm, self._integrity, self._inventory,
         ]  # fmt: skip
         if self.debug:
             checks += [self._faults, self._leaks]
@@ -490,6 +490,19 @@ class Checker:
             self._fail("integrity", f"{len(parts)} of {parts[0].parts} parts were answered")
         said = (
             f"{part.name}: {part.checked} checked" + (f", {part.why}" if part.why else "") for part in parts
+        )
+        self.said.notes.append("; ".join(said))
+
+    def _inventory(self) -> None:
+        kinds = [inventory.Kind.parse(json.loads(text), 0) for text in self.said.blobs["inventory"]]
+        for kind in kinds:
+            for entry in kind.entries:
+                if entry.owner != "known":
+                    self._fail("inventory", f"{kind.name} {entry.where()}: owner {entry.owner}")
+        if kinds[0].parts != len(kinds):
+            self._fail("inventory", f"{len(kinds)} of {kinds[0].parts} kinds were answered")
+        said = (
+            f"{len(kind.entries)} {kind.name}" + ("" if kind.whole else f" ({kind.why})") for kind in kinds
         )
         self.said.notes.append("; ".join(said))
 

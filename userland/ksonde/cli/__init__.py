@@ -23,6 +23,7 @@ from . import (
     doctor,
     exit,  # noqa: A004
     hooks,
+    inventory,
     load,
     lsm,
     preflight,
@@ -57,6 +58,7 @@ app.command(short_help="Where the module is attached, and what that costs.")(hoo
 app.command(short_help="Count events: rates, drops, how full the rings get.")(stat.stat)
 app.command(short_help="List the events, or the fields of one.")(schema.schema)
 app.command(short_help="Who sits in the kernel's LSM hooks.")(lsm.lsm)
+app.command(short_help="Who has asked the kernel to be called.")(inventory.inventory)
 app.command(short_help="Is this kernel still the one that was booted.")(scan.scan)
 app.add_typer(profile.app, name="profile", short_help="List, show or check profiles: named sets of events.")
 app.command(short_help="Load the module.")(load.load)

@@ -7,7 +7,7 @@ OK = 0
 ERROR = 1
 USAGE = 2
 NO_DEVICE = 3
-#: Of lsm and scan, which exit with ERROR where there is no device.
+#: Of lsm, inventory and scan, which exit with ERROR where there is no device.
 FINDINGS = 3
 
 #: Exit codes and their meaning; the classes of ksonde.errors carry theirs as exit_code.
@@ -15,7 +15,7 @@ CODES: dict[str, str] = {
     "0": "all went well",
     "1": "something failed; doctor: this machine cannot run the module",
     "2": "the command line is wrong",
-    "3": "no device: the module is not loaded; lsm, scan: something in the kernel is not as it should be",
+    "3": "no device: the module is not loaded; lsm, inventory, scan: something is not as it should be",
     "4": "no permission",
     "5": "busy: the module is in use, or all its sessions are taken",
     "6": "no event, or no profile, of that name",
