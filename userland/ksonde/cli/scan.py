@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def scan(json: JsonOption = False) -> int:
     """Look whether this kernel is still the one that was booted; exits with 3 when something is not so.
 
-    Its system calls, its interrupts, the registers that protect it, tables of operations, callbacks that nobody
-    owns, modules, processes and sockets that hide, and ksonde's own probes. The findings say who owns the code
-    that was put there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
+    Its system calls, its interrupts, the registers that protect it, tables of operations, callbacks that
+    nobody owns, modules, processes and sockets that hide, and ksonde's own probes. The findings say who owns
+    the code that was put there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
     """
     from ksonde import integrity
 
