@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from .errors import BadInspection, DriverError
@@ -63,8 +63,11 @@ class Part:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
-def scan() -> Iterator[Part]:
+def scan(image: str | None = None) -> Iterator[Part]:
     """Look at one part after the other, each when it is asked for.
+
+    Args:
+        image: of the running kernel, for the part `text`; None: where distributions put it.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -77,7 +80,12 @@ def scan() -> Iterator[Part]:
             found = look(Inspect.INTEGRITY, number)
         except DriverError as error:
             if error.errno == errno.ENOENT and number:
-                return
+                break
             raise
-        yield Part.parse(found, number)
+        part = Part.parse(found, number)
+        yield replace(part, parts=part.parts + 1)
         number += 1
+    from . import pristine
+
+    checked, why, findings = pristine.scan(image)
+    yield Part("text", number, number + 1, checked, why, findings)

@@ -150,6 +150,9 @@ class Inspect(IntEnum):
 
     LSM = 1
     INTEGRITY = 2
+    LAYOUT = 5
+    CODE = 6
+    PLACE = 7
 
 
 class RingMode(IntEnum):
@@ -216,6 +219,7 @@ InspectText = Struct(
     "needed" / Int32ul,
     "part" / Int32ul,
     "reserved" / Int32ul,
+    "address" / Int64ul,
 )
 
 HookInfo = Struct(

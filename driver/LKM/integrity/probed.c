@@ -42,6 +42,20 @@ bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *own
 	return is;
 }
 
+bool ks_probed_at(const struct ks_probed *probed, unsigned long address)
+{
+	bool is = false;
+
+	if (!probed->kprobe)
+		return false;
+	rcu_read_lock();
+	preempt_disable();
+	is = probed->kprobe((void *)address);
+	preempt_enable();
+	rcu_read_unlock();
+	return is;
+}
+
 bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset)
 {
 	u32 at = offset > PROBED_NEAR ? offset - PROBED_NEAR : 0;

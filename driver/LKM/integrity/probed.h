@@ -21,6 +21,8 @@ void ks_probed_init(struct ks_probed *probed);
 /* target, which owner is about, is code that ftrace, kprobes or BPF have made to be called. */
 bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *owner,
 		      unsigned long target);
+/* A kprobe sits there. */
+bool ks_probed_at(const struct ks_probed *probed, unsigned long address);
 /* A kprobe sits right before: what was read there as an instruction may be none. */
 bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset);
 

@@ -16,6 +16,7 @@ static const struct {
 	{ "syscalls", ks_scan_syscalls },
 	{ "idt", ks_scan_idt },
 	{ "modules", ks_scan_modules },
+	{ "entries", ks_scan_code },
 };
 
 void ks_scan_finding(struct ks_scan *scan, enum ks_finding event, const char *what,

@@ -12,6 +12,7 @@ enum ks_finding {
 	KS_FINDING_SYSCALL = 701,
 	KS_FINDING_MODULE = 702,
 	KS_FINDING_IDT = 703,
+	KS_FINDING_CODE = 704,
 };
 
 struct ks_scan {
@@ -21,6 +22,7 @@ struct ks_scan {
 	u32 checked;
 	u32 findings;
 	const char *why;	/* it could not be looked at, or not all of it */
+	char said[160];		/* room for why where it has numbers */
 	struct ks_owner owner;
 };
 
@@ -33,6 +35,7 @@ __printf(5, 6) void ks_scan_finding(struct ks_scan *scan, enum ks_finding event,
 void ks_scan_syscalls(struct ks_scan *scan);
 void ks_scan_idt(struct ks_scan *scan);
 void ks_scan_modules(struct ks_scan *scan);
+void ks_scan_code(struct ks_scan *scan);
 
 /* One part after the other, as JSON; index of the part.  -ENOENT past the last. */
 int ks_scan_write(struct ks_text *text, bool addresses, u32 part);

@@ -16,6 +16,9 @@
 enum ksonde_inspect_what {
 	KSONDE_INSPECT_LSM = 1,		/* the callbacks of all LSM hooks */
 	KSONDE_INSPECT_INTEGRITY = 2,	/* is it still the kernel that was booted */
+	KSONDE_INSPECT_LAYOUT = 5,	/* where the kernel's code and its tables are */
+	KSONDE_INSPECT_CODE = 6,	/* the bytes of code, from address on; no JSON */
+	KSONDE_INSPECT_PLACE = 7,	/* who owns address, and what the kernel has made of it */
 };
 
 /* The greatest text; a longer one fails with EFBIG. */
@@ -27,6 +30,11 @@ enum ksonde_inspect_what {
  * next look may find more.  Whoever may open a session may ask; addresses are
  * in the text only for who has CAP_SYSLOG or CAP_SYS_ADMIN when it asks.
  * One look at a time: another session's waits.
+ *
+ * LAYOUT, CODE and PLACE are about addresses: EPERM for who may not see them.
+ * CODE copies what lies from address on in the kernel's own text, or in that
+ * of a module, up to its end; needed is what is left of it.  EFAULT: there is
+ * no text.
  */
 struct ksonde_inspect {
 	__u32 size;
@@ -36,6 +44,7 @@ struct ksonde_inspect {
 	__u32 needed;		/* out: bytes of the whole text */
 	__u32 part;		/* of INTEGRITY, from 0; ENOENT past the last.  Else 0 */
 	__u32 reserved;
+	__u64 address;		/* of CODE and PLACE.  Else 0 */
 };
 
 #endif /* _UAPI_KSONDE_INSPECT_H */

@@ -16,15 +16,22 @@ if TYPE_CHECKING:
     from ksonde.integrity import Part
 
 
-def scan(json: JsonOption = False) -> int:
+ImageOption = Annotated[
+    Optional[str],
+    typer.Option("--image", metavar="FILE", help="The image that this kernel was booted from (vmlinuz)."),
+]
+
+
+def scan(json: JsonOption = False, image: ImageOption = None) -> int:
     """Look whether this kernel is still the one that was booted; exits with 3 when something is not so.
 
-    Its system calls, its interrupts, and modules that hide. The findings say who owns the code that was put
-    there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
+    Its system calls, its interrupts, modules that hide, where its functions begin, and its code against the
+    image that it was booted from. The findings say who owns the code that was put there; addresses, and with
+    them the last part, need CAP_SYSLOG or CAP_SYS_ADMIN.
     """
     from ksonde import integrity
 
-    parts = list(_progress(integrity.scan()))
+    parts = list(_progress(integrity.scan(image)))
     if json:
         from dataclasses import asdict
         from json import dumps
