@@ -58,7 +58,7 @@ def build(out: Path, kernel_build: Path) -> None:
     _program(out / "act32", acts, headers, "-m32", "-idirafter", "/usr/include/x86_64-linux-gnu")
     _program(out / "hostile", [HERE / "hostile.c"], headers)
     _program(out / "storm", [HERE / "storm.c"], [])
-    for name in ("hello", "cred", "helper", "lsm", "syscall", "idt", "hidden"):
+    for name in ("hello", "cred", "helper", "lsm", "syscall", "idt", "hidden", "inline"):
         _module(out / f"ksonde_{name}.ko", kernel_build)
 
 

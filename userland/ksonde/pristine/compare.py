@@ -185,16 +185,19 @@ class _Comparison:
         return suspects + list(self._rest(found))
 
     def _kinds(self, found: bytes) -> Iterator[_Suspect]:
+        # There are hundreds of thousands: no more is done for each than has to be.
         pristine = self._pristine
         for kind in kinds(self._tables, bytes(pristine)):
-            size, forms = kind.size, kind.forms
-            other = [at for at in kind.offsets if found[at : at + size] != pristine[at : at + size]]
-            for at in [at for at in other if found[at : at + size] not in forms]:
-                expected, there = bytes(pristine[at : at + size]), found[at : at + size]
-                bad = kind.check(self.context, at, expected, there)
+            size, forms, offsets = kind.size, kind.forms, kind.offsets
+            before = bytes(pristine)
+            if not forms:
+                offsets = [at for at in offsets if found[at : at + size] != before[at : at + size]]
+            for at in [at for at in offsets if found[at : at + size] not in forms]:
+                expected, there = before[at : at + size], found[at : at + size]
+                bad = None if expected == there else kind.check(self.context, at, expected, there)
                 if bad is not None:
                     yield _Suspect(Place(kind.name, at, size, kind.check), expected, there, bad)
-            for at in other:
+            for at in offsets:
                 pristine[at : at + size] = found[at : at + size]
 
     def _rest(self, found: bytes) -> Iterator[_Suspect]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import struct
 import subprocess
 from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
 __all__ = ["Image", "NoImage", "Section", "find", "parse"]
@@ -62,7 +63,7 @@ class Image:
     """
 
     path: str
-    data: bytes
+    data: bytes | mmap
     machine: int
     sections: dict[str, Section]
     relocations: list[int] = field(default_factory=list)
@@ -97,13 +98,16 @@ def find(release: str, notes: bytes, version: bytes, path: str | None = None) ->
     why = f"there is no image of kernel {release}"
     for name in paths:
         try:
-            image = parse(name, _unpacked(Path(name).read_bytes()))
+            image = parse(name, _unpacked(_read(name)))
         except OSError as error:
             if path is not None:
                 raise NoImage(f"{name}: {error.strerror}") from error
             continue
-        except (NoImage, struct.error, ValueError) as error:
+        except NoImage as error:
             why = f"{name}: {error}"
+            continue
+        except (struct.error, ValueError) as error:
+            why = f"{name} is damaged: {error}"
             continue
         if _is_same(image, notes, version):
             return image
@@ -111,11 +115,17 @@ def find(release: str, notes: bytes, version: bytes, path: str | None = None) ->
     raise NoImage(why)
 
 
+def _read(name: str) -> bytes | mmap:
+    """A file, of which not all will be looked at."""
+    with Path(name).open("rb") as file:
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+
 def _is_same(image: Image, notes: bytes, version: bytes) -> bool:
     wanted, there = build_id(notes), build_id(image.bytes_of(".notes"))
     if wanted and there:
         return wanted == there
-    return len(version) > 20 and version in image.data
+    return len(version) > 20 and image.data.find(version) >= 0
 
 
 def build_id(notes: bytes) -> bytes:
@@ -131,7 +141,7 @@ def build_id(notes: bytes) -> bytes:
     return b""
 
 
-def _unpacked(data: bytes) -> bytes:
+def _unpacked(data: bytes | mmap) -> bytes | mmap:
     """The ELF file within an image (x86: Documentation/arch/x86/boot.rst)."""
     if data[:4] == b"\x7fELF":
         return data
@@ -139,7 +149,7 @@ def _unpacked(data: bytes) -> bytes:
         begin = ((data[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
         payload = data[begin : begin + struct.unpack_from("<I", data, 0x24C)[0]]
     else:
-        payload = data
+        payload = data[:]
     for magic, packer in _PACKERS:
         if payload.startswith(magic):
             unpacked = _unpack(payload, packer)
@@ -186,7 +196,7 @@ def _filtered(program: str, data: bytes) -> bytes:
     return done.stdout
 
 
-def parse(path: str, data: bytes) -> Image:
+def parse(path: str, data: bytes | mmap) -> Image:
     """An ELF file of 64 bits.
 
     Raises:
@@ -209,7 +219,7 @@ def parse(path: str, data: bytes) -> Image:
             continue
         end = max(end, offset + length)
         if flags & _ALLOCATED:
-            text = data[strings + name : data.index(b"\0", strings + name)].decode("ascii", "replace")
+            text = data[strings + name : data.find(b"\0", strings + name)].decode("ascii", "replace")
             sections[text] = Section(address, offset, length)
     rest = data[end : end + (len(data) - end & ~3)]
     return Image(path, data, machine, sections, list(struct.unpack(f"<{len(rest) // 4}I", rest)))

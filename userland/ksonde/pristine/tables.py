@@ -75,12 +75,23 @@ class _Reader:
 
     def relative(self, name: str) -> list[int]:
         """A section of distances from where each stands."""
+        return self.own(self._relative(name, self.text.address))
+
+    def _relative(self, name: str, to: int) -> list[int]:
         data = self.image.bytes_of(name)
         if not data:
             return []
-        base = self.image.sections[name].address - self.text.address
+        base = self.image.sections[name].address - to
         values = struct.unpack(f"<{len(data) // 4}i", data[: len(data) & ~3])
-        return self.own([base + 4 * number + value for number, value in enumerate(values)])
+        return [base + 4 * number + value for number, value in enumerate(values)]
+
+    def _returned(self, address: int) -> bytes:
+        """The replacements with plain returns in them: they are patched before they are put anywhere."""
+        code = bytearray(self._replacements)
+        for at in self._relative(".return_sites", address):
+            if 0 <= at <= len(code) - 5:
+                code[at : at + 5] = b"\xc3\xcc\xcc\xcc\xcc"
+        return bytes(code)
 
     def between(self, begin: str, end: str) -> tuple[int, bytes]:
         """What is linked between two symbols of the running kernel, and where to."""
@@ -105,13 +116,16 @@ class _Reader:
         for size, lengths in _ALTERNATIVES:
             rows = _alternative_rows(data, address, size, lengths)
             if rows and section is not None and _is_plausible(rows, section.address, section.size):
+                returned = self._returned(section.address)
                 for place, there, length, count in rows:
                     offset = place - self.text.address
                     begin = there - section.address
-                    if 0 <= offset < self.text.size:
-                        found.setdefault(offset, []).append(
-                            Alternative(length, self._replacements[begin : begin + count], there)
-                        )
+                    if not 0 <= offset < self.text.size:
+                        continue
+                    codes = {code[begin : begin + count] for code in (self._replacements, returned)}
+                    found.setdefault(offset, []).extend(
+                        Alternative(length, code, there) for code in sorted(codes)
+                    )
                 return found
         self.unknown.append(".altinstructions")
         return found
