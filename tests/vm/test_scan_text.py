@@ -77,8 +77,9 @@ def test_a_clean_kernel() -> None:
 def test_a_scan_takes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     """A whole one.  The host may be busy with other things: what is printed says more than the bound."""
     for image in (IMAGE, PACKED):
-        script = f"import time; b = time.process_time(); list(scan({image!r})); print(time.process_time() - b)"
-        command = [sys.executable, "-c", f"from ksonde.integrity import scan; {script}"]
+        script = f"began = process_time(); list(scan({image!r})); print(process_time() - began)"
+        imports = "from time import process_time; from ksonde.integrity import scan"
+        command = [sys.executable, "-c", f"{imports}; {script}"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)
         with capsys.disabled():
             print(f" {Path(image).name}: {float(done.stdout):.1f} s ", end="")
@@ -119,7 +120,7 @@ def test_a_jump_at_the_begin_of_a_function(past: int) -> None:
     with inline(f"past={past}"):
         assert Path("/proc/self/comm").read_text()
         scanned = parts()
-        assert not [name for name, part in scanned.items() if part.findings and name not in ("entries", "text")]
+        assert sorted(name for name, part in scanned.items() if part.findings) == ["entries", "text"]
         function, code = code_of("vfs_read"), code_of(trampoline)
         for name in ("entries", "text"):
             (finding,) = scanned[name].findings
@@ -166,16 +167,16 @@ def traced(names: str = "") -> Iterator[None]:
 def probed() -> Iterator[int]:
     """Kprobes in the middle of functions, as perf and others have them: many get optimized."""
     placed = 0
-    for number, name in enumerate(("vfs_read", "vfs_write", "do_sys_openat2", "ksys_read", "schedule")):
-        for offset in range(200):
+    for name in ("vfs_read", "do_sys_openat2", "security_file_open"):
+        for offset in range(80):
             try:
                 with open(os.open(TRACING / "kprobe_events", os.O_WRONLY | os.O_APPEND), "w") as events:
-                    events.write(f"p:text/at{number}_{offset} {name}+{offset}\n")
-                (TRACING / f"events/text/at{number}_{offset}/enable").write_text("1")
+                    events.write(f"p:text/{name}_{offset} {name}+{offset}\n")
             except OSError:
                 continue
             placed += 1
     try:
+        (TRACING / "events/text/enable").write_text("1")
         yield placed
     finally:
         if (TRACING / "events/text").exists():
@@ -191,7 +192,7 @@ def test_nothing_is_found_with_all_functions_traced() -> None:
 
 def test_nothing_is_found_where_kprobes_sit() -> None:
     with probed() as placed:
-        assert placed > 50
+        assert placed > 30
         # They are optimized a moment later.
         time.sleep(2)
         listed = Path("/sys/kernel/debug/kprobes/list").read_text()
@@ -202,7 +203,7 @@ def test_nothing_is_found_where_kprobes_sit() -> None:
 
 def test_nothing_is_found_while_hooks_are_armed() -> None:
     with ksonde.Device() as device:
-        events = [event.name for event in device.schema().events]
+        events = list(device.schema().events)
     with ksonde.open(events):
         quiet(5)
     quiet(1)

@@ -14,7 +14,7 @@ struct ks_text;
 int ks_code_layout(struct ks_text *text);
 /* What is known of an address, as JSON. */
 int ks_code_place(struct ks_text *text, unsigned long address);
-/* Bytes of code from address to the end of the kernel's text, or that of a module; 0: there is none. */
+/* Bytes from address to the end of the kernel's text, or that of a module; 0: there is no text. */
 u32 ks_code_left(u64 address);
 /* false: it is no code, or not any more. */
 bool ks_code_read(void *to, u64 address, u32 size);

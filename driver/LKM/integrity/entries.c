@@ -21,7 +21,7 @@
 #include "scan.h"
 
 /* Of the kernel, as offsets from its begin: 1 MiB. */
-#define ENTRIES_MAX		(1 << 18)
+#define ENTRIES_MAX		262144
 #define ENTRIES_SUSPECTS	64
 /* Symbols of a module that are read at once, with preemption off. */
 #define ENTRIES_BATCH		128
@@ -188,7 +188,7 @@ static u32 entries_symbols(const struct module *module, u32 *at, unsigned long *
 	text = ks_module_text(module, &size);
 	end = min_t(u32, kallsyms->num_symtab, *at + ENTRIES_BATCH);
 	for (; *at < end; (*at)++) {
-		const Elf_Sym *symbol = &kallsyms->symtab[*at];
+		const typeof(*kallsyms->symtab) *symbol = &kallsyms->symtab[*at];
 
 		if (symbol->st_shndx != SHN_UNDEF && symbol->st_value - text < size)
 			functions[count++] = symbol->st_value;

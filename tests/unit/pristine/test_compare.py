@@ -61,13 +61,13 @@ def table(address: int, *targets: int) -> bytes:
     return b"".join(struct.pack("<i", BASE + to - address - 4 * number) for number, to in places)
 
 
-def image_of(text: bytes) -> image.Image:
+def image_of(text: bytearray) -> image.Image:
     at = [BASE + 0x20000 + 0x1000 * number for number in range(12)]
     # A fence, and a jump to TARGET, in place of what does nothing.
     replacement = b"\x0f\xae\xe8" + b"\xe9" + struct.pack("<i", BASE + TARGET - REPLACEMENTS - 8)
     rows = b"".join(
-        struct.pack("<iiIBB", BASE + ALTERNATIVE - at[5] - 14 * n, REPLACEMENTS + begin - at[5] - 14 * n - 4, 0, 8, size)
-        for n, (begin, size) in enumerate(((0, 3), (3, 5)))
+        struct.pack("<iiIBB", BASE + ALTERNATIVE - row, REPLACEMENTS + begin - row - 4, 0, 8, size)
+        for row, begin, size in ((at[5], 0, 3), (at[5] + 14, 3, 5))
     )
     data = struct.pack("<Q", BASE + TRACED)
     data += struct.pack("<iiq", BASE + LABEL - at[10] - 8, BASE + TARGET - at[10] - 12, 0)
@@ -143,7 +143,7 @@ class Kernel:
 
 @pytest.fixture(params=[0, 0x1A000000], ids=["in place", "moved"])
 def kernel(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Kernel:
-    monkeypatch.setattr(compare.time, "sleep", lambda _seconds: None)
+    monkeypatch.setattr(compare, "_PAUSE", 0)
     running = Kernel(request.param)
     running.put(MOVING, struct.pack("<IQ", 0x81000040 + request.param, BASE + 0x40 + request.param))
     running.put(TRACED, NOP5)

@@ -14,6 +14,8 @@ from ksonde.errors import BadInspection, DeviceMissing, DriverError, InspectionU
 from .image import Image, NoImage, find
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ksonde.device import Device
 
     from .compare import Difference, Known
@@ -33,14 +35,16 @@ class _Live:
     def __init__(self, device: Device) -> None:
         self._device = device
         try:
-            self.symbols: dict[str, int] = device.inspect(uapi.Inspect.LAYOUT)["symbols"]
+            self.symbols: Mapping[str, int] = device.inspect(uapi.Inspect.LAYOUT)["symbols"]
         except (KeyError, TypeError) as error:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
     def code(self, address: int, size: int) -> bytes:
+        """What is there now."""
         return self._device.code(address, size)
 
     def known(self, address: int) -> Known:
+        """What the driver knows of it."""
         from .compare import Known
 
         found = self._device.inspect(uapi.Inspect.PLACE, address=address)
@@ -109,10 +113,13 @@ def _compared(image: Image, live: _Live) -> tuple[int, str, tuple[inspection.Fin
 def _finding(live: _Live, base: int, difference: Difference) -> inspection.Finding:
     where = live.known(base + difference.offset).owner
     leads = difference.bad.leads
-    shown = [f"{code[:_SHOWN].hex(' ')}{' ...' * (len(code) > _SHOWN)}" for code in (difference.expected, difference.found)]
+    expected, found = (
+        f"{code[:_SHOWN].hex(' ')}{' ...' * (len(code) > _SHOWN)}"
+        for code in (difference.expected, difference.found)
+    )
     return inspection.Finding(
         where=f"{where.symbol}+{where.offset:#x}",
-        what=f"{difference.bad.what}: {shown[1]}, in the image {shown[0]}",
+        what=f"{difference.bad.what}: {found}, in the image {expected}",
         place=live.known(leads).owner if leads is not None else None,
         event=_EVENT,
     )

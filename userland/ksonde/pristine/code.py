@@ -6,9 +6,9 @@ from __future__ import annotations
 import re
 import struct
 
-__all__ = ["CALL", "INT3", "JUMP", "NOP5", "idle", "is_idle", "target", "with_nops"]
+__all__ = ["CALL", "INT3", "JUMP", "NOP5", "SHORT_JUMP", "idle", "is_idle", "target", "with_nops"]
 
-CALL, JUMP, INT3 = 0xE8, 0xE9, 0xCC
+CALL, JUMP, SHORT_JUMP, INT3 = 0xE8, 0xE9, 0xEB, 0xCC
 #: All that kernels have used for five bytes that do nothing.
 NOP5 = frozenset(
     bytes.fromhex(text) for text in ("0f1f440000", "6666666690", "6666906690", "3e8d742600", "908d742600")
@@ -39,7 +39,7 @@ def is_idle(code: bytes) -> bool:
 
 def idle(code: bytes) -> bool:
     """As is_idle(), and a jump over the rest counts, too."""
-    if len(code) >= 2 and code[0] == 0xEB and code[1] <= len(code) - 2:
+    if len(code) >= 2 and code[0] == SHORT_JUMP and code[1] <= len(code) - 2:
         return True
     return is_idle(code)
 
@@ -47,9 +47,9 @@ def idle(code: bytes) -> bool:
 def target(code: bytes, at: int) -> int | None:
     """Where a call or jump of five or six bytes at address at leads; None: it is another instruction."""
     if len(code) >= 5 and code[0] in (CALL, JUMP):
-        return at + 5 + _REL32.unpack_from(code, 1)[0] & (1 << 64) - 1
+        return at + 5 + int(_REL32.unpack_from(code, 1)[0]) & (1 << 64) - 1
     if len(code) >= 6 and code[0] == 0x0F and code[1] & 0xF0 == 0x80:
-        return at + 6 + _REL32.unpack_from(code, 2)[0] & (1 << 64) - 1
-    if len(code) >= 2 and code[0] == 0xEB:
+        return at + 6 + int(_REL32.unpack_from(code, 2)[0]) & (1 << 64) - 1
+    if len(code) >= 2 and code[0] == SHORT_JUMP:
         return at + 2 + (code[1] ^ 0x80) - 0x80
     return None

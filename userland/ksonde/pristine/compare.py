@@ -9,10 +9,10 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from ksonde.inspection import Place as Owner  # noqa: TC001
+from ksonde.inspection import Place as Owner
 
 from . import tables as _tables
-from .code import INT3, is_idle, target
+from .code import CALL, INT3, JUMP, is_idle, target
 from .image import Image, NoImage
 from .places import Bad, Context, Place, kinds, singles, static_call
 
@@ -28,7 +28,6 @@ _PAGE = 4096
 _MOST = 32
 _LOOKS = 20
 _PAUSE = 0.025
-_EVENT = 704
 _CALLS_OF_TRACER = ("ftrace_call", "ftrace_regs_call", "ftrace_graph_call")
 _CALLERS = ("ftrace_caller", "ftrace_regs_caller", "__fentry__")
 
@@ -243,9 +242,10 @@ class _Comparison:
         code = self._live.code(context.base + begin, 16)
         for at in (offset - begin, *range(offset - begin)):
             leads = target(code[at : at + 5], context.base + begin + at)
-            if leads is not None and code[at] in (0xE8, 0xE9) and not context.is_own(leads):
-                if self.known(leads).owner.symbol or at == offset - begin:
-                    return leads
+            if leads is None or code[at] not in (CALL, JUMP) or context.is_own(leads):
+                continue
+            if at == offset - begin or self.known(leads).owner.symbol:
+                return leads
         return None
 
     def is_probed(self, suspect: _Suspect) -> bool:
@@ -272,7 +272,7 @@ class _Comparison:
                 place = suspect.place
                 found = self._live.code(self._begin + place.offset, place.size)
                 bad = place.check(self.context, place.offset, suspect.expected, found)
-                if bad is None or found[:1] == b"\xcc" != suspect.found[:1]:
+                if bad is None or found[:1] == bytes((INT3,)) != suspect.found[:1]:
                     left.remove(suspect)
                 else:
                     suspect.bad, suspect.found = bad, found

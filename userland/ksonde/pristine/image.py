@@ -176,14 +176,14 @@ def _unpack(data: bytes, packer: str) -> bytes:
         raise NoImage(f"{packer}: {error}") from error
     if packer == "zstd":
         try:
-            import zstandard
+            # The standard library has it since Python 3.14 only.
+            from zstandard import ZstdDecompressor, ZstdError
         except ImportError:
-            pass
-        else:
-            try:
-                return bytes(zstandard.ZstdDecompressor().decompressobj().decompress(data))
-            except zstandard.ZstdError as error:
-                raise NoImage(f"{packer}: {error}") from error
+            return _filtered(packer, data)
+        try:
+            return bytes(ZstdDecompressor().decompressobj().decompress(data))
+        except ZstdError as error:
+            raise NoImage(f"{packer}: {error}") from error
     return _filtered(packer, data)
 
 

@@ -8,7 +8,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, Optional, Union
 
-from .code import CALL, JUMP, NOP5, idle, is_idle, target, with_nops
+from .code import CALL, JUMP, NOP5, SHORT_JUMP, idle, is_idle, target, with_nops
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -183,11 +183,10 @@ def _alternative(
         if _is_replacement(one, wanted, found, address - context.moved):
             return None
     leads = target(found, address)
+    # An indirect call of paravirt_ops that has become a direct one, or one of what does nothing.
     if leads is not None and found[0] == CALL and context.is_own(leads) and is_idle(found[5:]):
-        # An indirect call of paravirt_ops that has become a direct one,
         return None
     if pristine[:2] == b"\xff\x15" and idle(found):
-        # or one of a function that does nothing.
         return None
     outside = leads is not None and not context.is_own(leads)
     return Bad("what stands there is no alternative that the kernel has", leads, certain=outside)
@@ -199,14 +198,14 @@ def _is_replacement(one: Alternative, wanted: bytes, found: bytes, address: int)
     if wanted == code[: len(wanted)]:
         return True
     leads = target(found, address)
-    if leads is not None and leads == target(one.code, one.address) and idle(found[5 - 3 * (found[0] == 0xEB) :]):
+    size = 2 if found[0] == SHORT_JUMP else 5
+    if leads is not None and leads == target(one.code, one.address) and idle(found[size:]):
         return True
     moved = one.address - address
     at, there = 0, bytearray(one.code + b"\x90" * (len(found) - len(one.code)))[: len(found)]
     while at < len(found):
-        if there[at] != found[at]:
-            if not _moves(there, found, at, moved):
-                break
+        if there[at] != found[at] and not _moves(there, found, at, moved):
+            break
         at += 1
     return bytes(there) == found or with_nops(bytes(there)) == wanted
 

@@ -58,9 +58,7 @@ class Tables:
 class _Reader:
     """Reads tables of the image; knows where the text is."""
 
-    def __init__(
-        self, image: Image, replacements: bytes, symbols: Mapping[str, int], moved: int
-    ) -> None:
+    def __init__(self, image: Image, replacements: bytes, symbols: Mapping[str, int], moved: int) -> None:
         self.image = image
         self._replacements = replacements
         self.text = image.sections[".text"]
@@ -169,9 +167,7 @@ class _Reader:
         return self.own([base + 8 * number + code for number, (code, _key) in enumerate(rows)])
 
 
-def _alternative_rows(
-    data: bytes, address: int, size: int, lengths: int
-) -> list[tuple[int, int, int, int]]:
+def _alternative_rows(data: bytes, address: int, size: int, lengths: int) -> list[tuple[int, int, int, int]]:
     """Place, replacement's place, and their lengths; none where rows are not of that size."""
     if len(data) % size:
         return []
