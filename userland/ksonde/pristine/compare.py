@@ -24,8 +24,11 @@ __all__ = ["Difference", "Known", "Live", "Result", "compare"]
 #: Bytes that differ, with up to three between them that do not.
 _RUN = re.compile(rb"[^\0]+(?:\0{1,3}[^\0]+)*")
 _PAGE = 4096
-#: More that nobody understands are a kernel that is not understood, not somebody's hooks.
+#: More of a kind that nobody understands are a kernel that is not understood, not somebody's hooks: but
+#: for those that lead out of the text.
 _MOST = 32
+#: Of those that are looked at again.
+_MOST_SHOWN = 256
 _LOOKS = 20
 _PAUSE = 0.025
 _CALLS_OF_TRACER = ("ftrace_call", "ftrace_regs_call", "ftrace_graph_call")
@@ -262,7 +265,9 @@ class _Comparison:
 
     def confirmed(self, suspects: list[_Suspect]) -> list[_Suspect]:
         """Those that are wrong whenever they are looked at: code is patched while it is read."""
-        left = [suspect for suspect in suspects if not self.is_probed(suspect)]
+        if len(suspects) > _MOST_SHOWN:
+            self.unsure["places more were"] += len(suspects) - _MOST_SHOWN
+        left = [suspect for suspect in suspects[:_MOST_SHOWN] if not self.is_probed(suspect)]
         for _ in range(_LOOKS):
             certain = [suspect for suspect in left if suspect.bad.certain]
             if not certain:
@@ -279,14 +284,19 @@ class _Comparison:
             left = [suspect for suspect in left if not self.is_probed(suspect)]
         return left
 
+    def _leads_out(self, suspect: _Suspect) -> bool:
+        leads = suspect.bad.leads
+        return leads is not None and not self.context.is_own(leads)
+
     def result(self) -> Result:
-        left = self.confirmed(self.suspects(self.read()))
+        suspects = self.suspects(self.read())
+        # Too many of one kind that lead nowhere: they are not worth a second look.
+        many = Counter(one.place.kind for one in suspects if not self._leads_out(one))
+        new = {kind for kind, count in many.items() if count > _MOST}
+        unsure = Counter({kind: many[kind] for kind in new})
+        left = self.confirmed([one for one in suspects if self._leads_out(one) or one.place.kind not in new])
         certain = [one for one in left if one.bad.certain]
-        unsure = Counter(one.place.kind for one in left if not one.bad.certain)
-        strange = [one for one in certain if one.place.kind == "code" and one.bad.leads is None]
-        if len(strange) > _MOST:
-            unsure["code"] += len(strange)
-            certain = [one for one in certain if one not in strange]
+        unsure.update(one.place.kind for one in left if not one.bad.certain)
         why = [f"{count} places were not understood ({kind})" for kind, count in sorted(unsure.items())]
         why += [f"{count} {what} not judged" for what, count in sorted(self.unsure.items())]
         if self._tables.unknown:

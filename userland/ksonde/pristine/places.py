@@ -20,7 +20,8 @@ __all__ = ["Bad", "Context", "Kind", "Place", "kinds", "singles", "static_call"]
 _RETURN = re.compile(rb"\xc3(?:\xcc*|\x90*|[\x90\xcc]*)", re.DOTALL)
 #: call or jmp *%reg, with a fence before it (AMD), or a prefix.
 _INDIRECT = re.compile(rb"(?:\x0f\xae\xe8)?[\x2e\x3e]?\x41?\xff[\xd0-\xd7\xe0-\xe7](.*)", re.DOTALL)
-_ENDBR = frozenset(bytes.fromhex(text) for text in ("f30f1efa", "0f1f4000", "660f1f00", "d6909090"))
+#: As it was, and sealed: v5.18, v6.3 and v6.15 each have another one.
+_ENDBR = frozenset(bytes.fromhex(text) for text in ("f30f1efa", "0f1f4000", "660f1f00", "0f1f40d6"))
 _LOCKS = frozenset((b"\xf0", b"\x3e"))
 #: What takes the place of calls of paravirt_ops on hardware: v5.18 and before have them all.
 _NATIVE = re.compile(
@@ -28,8 +29,8 @@ _NATIVE = re.compile(
     rb"|\x48\xcf|\xf3\x90|\xc6\x07\x00|\x48?\x31\xc0)?(.*)",
     re.DOTALL,
 )
-#: xor %eax, %eax with prefixes: a static call of a function that returns 0.
-_ZERO = bytes.fromhex("662e6631c0"), bytes.fromhex("2e2e2e31c0"), bytes.fromhex("66666631c0")
+#: xor %eax, %eax with prefixes: a static call of a function that returns 0; ud1: one of a warning.
+_INLINE = tuple(bytes.fromhex(text) for text in ("662e6631c0", "2e2e2e31c0", "66666631c0", "67480fb93a"))
 
 
 @dataclass(frozen=True)
@@ -139,7 +140,7 @@ def static_call(context: Context, offset: int, pristine: bytes, found: bytes) ->
     """A place where a static call is, or the trampoline of one."""
     del pristine
     leads = target(found, context.base + offset)
-    if leads is None and (found in NOP5 or found in _ZERO or _RETURN.fullmatch(found[:5])):
+    if leads is None and (found in NOP5 or found in _INLINE or _RETURN.fullmatch(found[:5])):
         return None
     if leads is None:
         return Bad("a static call has become something else", None, certain=False)
@@ -273,7 +274,7 @@ def kinds(tables: Tables, pristine: bytes) -> Iterator[Kind]:
     yield Kind("cfi", tables.cfi, 16, frozenset(), _anything)
     short = [offset for offset in tables.static_calls if not _is_conditional(pristine, offset)]
     long = [offset for offset in tables.static_calls if _is_conditional(pristine, offset)]
-    yield Kind("static call", short, 5, NOP5 | returns | frozenset(_ZERO), static_call)
+    yield Kind("static call", short, 5, NOP5 | returns | frozenset(_INLINE), static_call)
     yield Kind("static call", long, 6, frozenset(), static_call)
     short = [offset for offset in tables.retpolines if pristine[offset] not in (0x2E, 0x0F)]
     long = [offset for offset in tables.retpolines if pristine[offset] in (0x2E, 0x0F)]
