@@ -81,7 +81,7 @@ def image_of(text: bytearray) -> image.Image:
         ".retpoline_sites": (at[3], table(at[3], INDIRECT)),
         ".call_sites": (at[4], table(at[4], CALLED)),
         ".altinstructions": (at[5], rows),
-        ".parainstructions": (at[6], struct.pack("<QBB6x", BASE + PARAVIRT, 0, 6)),
+        ".parainstructions": (at[6], struct.pack("<QBB2x", BASE + PARAVIRT, 0, 6)),
         "runtime_ptr_X": (at[7], table(at[7], CONSTANT, CONSTANT + 8)),
         ".data": (at[10], data),
     }
@@ -181,6 +181,7 @@ def test_as_it_was_linked(kernel: Kernel) -> None:
         (STATIC, NOP5),
         (STATIC, RETURN),
         (STATIC, bytes.fromhex("67480fb93a")),
+        (STATIC, bytes.fromhex("3e3ec60700")),
         (STATIC, leads(b"\xe8", STATIC, 0)),
         (INDIRECT, bytes.fromhex("ffd0") + b"\x0f\x1f\x00"),
         (INDIRECT, bytes.fromhex("41ffd3") + b"\x66\x90"),

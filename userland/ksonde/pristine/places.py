@@ -29,8 +29,11 @@ _NATIVE = re.compile(
     rb"|\x48\xcf|\xf3\x90|\xc6\x07\x00|\x48?\x31\xc0)?(.*)",
     re.DOTALL,
 )
-#: xor %eax, %eax with prefixes: a static call of a function that returns 0; ud1: one of a warning.
-_INLINE = tuple(bytes.fromhex(text) for text in ("662e6631c0", "2e2e2e31c0", "66666631c0", "67480fb93a"))
+#: What static calls of some functions become: xor %eax, %eax of one that returns 0, movb $0, (%rdi) of a
+#: lock's release (both with prefixes), ud1 of a warning (v7.0).
+_INLINE = tuple(
+    bytes.fromhex(text) for text in ("662e6631c0", "2e2e2e31c0", "66666631c0", "3e3ec60700", "67480fb93a")
+)
 
 
 @dataclass(frozen=True)

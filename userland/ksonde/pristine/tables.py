@@ -130,7 +130,8 @@ class _Reader:
 
     def paravirt(self) -> list[tuple[int, int]]:
         data = self.image.bytes_of(".parainstructions")
-        rows = struct.iter_unpack("<QBB6x", data[: len(data) & ~15])
+        # The last one may lack the bytes that fill it up.
+        rows = struct.iter_unpack("<QBB6x", data + bytes(-len(data) % 16))
         base = self.text.address
         size = self.text.size
         return [(place - base, length) for place, _kind, length in rows if 0 <= place - base < size]
