@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ksonde import cli, integrity
+from ksonde import cli, integrity, pristine
 from ksonde.crossview import Compared, CrossView
 from ksonde.errors import BadInspection, DriverError
 from ksonde.inspection import Finding, Place
@@ -42,14 +42,16 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 
     monkeypatch.setattr(integrity, "look", look)
     monkeypatch.setattr(integrity, "_COMPARED", {})
+    monkeypatch.setattr(pristine, "scan", lambda image: (7, f"no {image}", ()))
     return parts
 
 
 def test_a_clean_kernel(kernel: list[dict[str, Any]]) -> None:
-    first, second = integrity.scan()
-    assert (first.name, first.number, first.parts, first.checked, first.why) == ("syscalls", 0, 2, 449, "")
+    first, second, text = integrity.scan("image")
+    assert (first.name, first.number, first.parts, first.checked, first.why) == ("syscalls", 0, 3, 449, "")
     assert (second.name, second.number, second.why) == ("modules", 1, "half blind")
-    assert first.findings == second.findings == ()
+    assert first.findings == second.findings == text.findings == ()
+    assert (text.name, text.number, text.parts, text.checked, text.why) == ("text", 2, 3, 7, "no image")
     del kernel
 
 
@@ -102,7 +104,10 @@ def test_damaged(damage: dict[str, Any]) -> None:
 def test_command(kernel: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["scan"]) == 0
     out, err = capsys.readouterr()
-    assert out == ("syscalls  449 checked, nothing found\nmodules   61 checked, nothing found; half blind\n")
+    assert out == (
+        "syscalls  449 checked, nothing found\nmodules   61 checked, nothing found; half blind\n"
+        "text      7 checked, nothing found; no None\n"
+    )
     assert err == ""
     kernel[:] = [{**CLEAN, "findings": [SLOT]}, {**MODULES, "findings": [MODULE]}]
     assert cli.main(["scan"]) == 3
@@ -112,10 +117,11 @@ def test_command(kernel: list[dict[str, Any]], capsys: pytest.CaptureFixture[str
         "  sys_call_table[39]: the slot has no function of a system call: f [evil]",
         "modules   61 checked, 1 FINDING; half blind",
         "  module evil\\e: a module hides",
+        "text      7 checked, nothing found; no None",
     ]
     assert cli.main(["scan", "--json"]) == 3
     parts = json.loads(capsys.readouterr().out)["parts"]
-    assert [part["findings"][0]["event"] for part in parts] == [701, 702]
+    assert [part["findings"][0]["event"] for part in parts[:2]] == [701, 702]
 
 
 def test_progress_on_a_terminal(
@@ -124,7 +130,7 @@ def test_progress_on_a_terminal(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert cli.main(["scan"]) == 0
     err = capsys.readouterr().err
-    assert "1 of 2" in err
-    assert "2 of 2" in err
+    assert "1 of 3" in err
+    assert "3 of 3" in err
     assert err.endswith("\r\x1b[K")
     del kernel

@@ -658,6 +658,20 @@ static void inspect(int fd)
 	ask.what = KSONDE_INSPECT_INTEGRITY;
 	ask.part = ~0U;
 	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), ENOENT);
+	ask.part = 0;
+	ask.address = 1;
+	FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &ask), EINVAL);
+	for (ask.what = KSONDE_INSPECT_CODE, ask.address = 0; ask.address < 64; ask.address++) {
+		struct ksonde_inspect code = ask;
+
+		/* No address of the kernel's text has so few bits, or so many. */
+		code.address = (1UL << ask.address) - 1;
+		FAILS(ioctl(fd, KSONDE_IOC_INSPECT, &code), EFAULT);
+		code.address = ~code.address;
+		code.length = 0;
+		if (!ioctl(fd, KSONDE_IOC_INSPECT, &code))
+			CHECK(code.needed && code.address >> 31 == 0x1ffffffffUL);
+	}
 }
 
 static void case_ioctls(void)

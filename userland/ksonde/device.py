@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Device", "HookInfo", "Info", "wait_for_device"]
 
+#: Bytes that an answer will have room for.
+_FIRST_TRY = {uapi.Inspect.LAYOUT: 4096, uapi.Inspect.PLACE: 1024}
+
 
 @dataclass(frozen=True)
 class Info:
@@ -183,12 +186,13 @@ class Device:
         """The text of the schema as the driver serves it (JSON)."""
         return self._ask_text(uapi.Ioctl.SCHEMA, uapi.SchemaText)
 
-    def inspect(self, what: uapi.Inspect, part: int = 0) -> Any:
+    def inspect(self, what: uapi.Inspect, part: int = 0, address: int = 0) -> Any:
         """Have the driver look at the kernel itself; what it found.
 
         Args:
             what: to look at.
             part: of it, where it has parts.
+            address: of PLACE.
 
         Raises:
             InspectionUnknown: the loaded module cannot do that.
@@ -197,7 +201,14 @@ class Device:
         from json import loads
 
         try:
-            text = self._ask_text(uapi.Ioctl.INSPECT, uapi.InspectText, size=1 << 20, what=what, part=part)
+            text = self._ask_text(
+                uapi.Ioctl.INSPECT,
+                uapi.InspectText,
+                size=_FIRST_TRY.get(what, 1 << 20),
+                what=what,
+                part=part,
+                address=address,
+            )
         except DriverError as error:
             if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP):
                 raise InspectionUnknown(what.name.lower()) from error
@@ -206,6 +217,36 @@ class Device:
             return loads(text)
         except ValueError as error:
             raise BadInspection(str(error)) from error
+
+    def code(self, address: int, size: int) -> bytes:
+        """The kernel's code, or a module's, as it is now; less where it ends before.
+
+        Raises:
+            InspectionUnknown: the loaded module cannot do that.
+            DriverError: there is no code, or the caller may not see addresses.
+        """
+        found = b""
+        while len(found) < size:
+            piece = min(size - len(found), uapi.INSPECT_MAX)
+            buffer = (ctypes.c_char * piece)()
+            argument = uapi.pack(
+                uapi.InspectText,
+                what=uapi.Inspect.CODE,
+                length=piece,
+                buffer=ctypes.addressof(buffer),
+                address=address + len(found),
+            )
+            try:
+                self.node.ioctl(uapi.Ioctl.INSPECT, argument)
+            except DriverError as error:
+                if error.errno in (errno.ENOTTY, errno.EOPNOTSUPP):
+                    raise InspectionUnknown("code") from error
+                raise
+            answer = uapi.InspectText.parse(bytes(argument))
+            found += buffer.raw[: answer.length]
+            if answer.length == answer.needed:
+                break
+        return found
 
     def _ask_text(self, request: uapi.Ioctl, struct: Any, *, size: int = 0, **values: Any) -> bytes:
         """The text that an ioctl copies to a buffer; the first try is with one of size bytes."""

@@ -73,11 +73,15 @@ class Part:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
-def scan(device: Device | None = None) -> Iterator[Part]:
+def scan(device: Device | None = None, *, image: str | None = None, code: bool = True) -> Iterator[Part]:
     """Look at one part after the other, each when it is asked for: the driver's, then those of user space.
 
     Args:
         device: to ask; None: one that is opened for each part.
+        code: with the part `text`, which takes seconds and some 100 MB.
+
+    Args:
+        image: of the running kernel, for the part `text`; None: where distributions put it.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -85,6 +89,7 @@ def scan(device: Device | None = None) -> Iterator[Part]:
     import errno
 
     number = 0
+    own = len(_COMPARED) + code
     parts: dict[str, Part] = {}
     while True:
         try:
@@ -95,8 +100,15 @@ def scan(device: Device | None = None) -> Iterator[Part]:
             raise
         number += 1
         parts[part.name] = part
-        yield replace(part, parts=part.parts + len(_COMPARED))
-    yield from _compared(parts, device)
+        yield replace(part, parts=part.parts + own)
+    for part in _compared(parts, device):
+        number += 1
+        yield replace(part, parts=len(parts) + own)
+    if code:
+        from . import pristine
+
+        checked, why, findings = pristine.scan(image)
+        yield Part("text", number, number + 1, checked, why, findings)
 
 
 def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
@@ -112,8 +124,7 @@ def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
             compared = Compared(why="this driver does not tell what there is")
         else:
             compared = compare(view)
-        total = len(parts) + len(_COMPARED)
-        yield Part(name, number, total, compared.checked, compared.why, compared.findings)
+        yield Part(name, number, 0, compared.checked, compared.why, compared.findings)
 
 
 #: Parts of user space: the driver's part that they compare with, if any, and how.

@@ -151,6 +151,9 @@ class Inspect(IntEnum):
     LSM = 1
     INTEGRITY = 2
     INVENTORY = 3
+    LAYOUT = 4
+    CODE = 5
+    PLACE = 6
 
 
 class RingMode(IntEnum):
@@ -217,6 +220,7 @@ InspectText = Struct(
     "needed" / Int32ul,
     "part" / Int32ul,
     "reserved" / Int32ul,
+    "address" / Int64ul,
 )
 
 HookInfo = Struct(

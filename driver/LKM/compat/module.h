@@ -25,6 +25,18 @@ static inline u64 ks_module_size(const struct module *mod)
 #endif
 }
 
+/* Where its code is. */
+static inline unsigned long ks_module_text(const struct module *mod, unsigned long *size)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 4, 0)
+	*size = mod->mem[MOD_TEXT].size;
+	return (unsigned long)mod->mem[MOD_TEXT].base;
+#else
+	*size = mod->core_layout.text_size;
+	return (unsigned long)mod->core_layout.base;
+#endif
+}
+
 /* false: this kernel does not check. */
 static inline bool ks_module_signature(const struct module *mod, bool *valid)
 {

@@ -8,12 +8,16 @@
 #include <linux/mutex.h>
 #include <linux/slab.h>
 #include "../compat/uaccess.h"
+#include "../integrity/code.h"
 #include "../integrity/scan.h"
 #include "../inventory/inventory.h"
 #include "../lsm/lsm.h"
 #include "../uapi/ksonde.h"
 #include "device.h"
 #include "text.h"
+
+/* Of code that is read at once. */
+#define INSPECT_PIECE	65536
 
 static DEFINE_MUTEX(inspect_lock);
 
@@ -36,6 +40,10 @@ static int inspect_write(const struct ksonde_inspect *inspect, struct ks_text *t
 		err = ks_scan_write(text, addresses, inspect->part);
 	else if (inspect->what == KSONDE_INSPECT_INVENTORY)
 		err = ks_inventory_write(text, addresses, inspect->part);
+	else if (inspect->what == KSONDE_INSPECT_LAYOUT && !inspect->part)
+		err = addresses ? ks_code_layout(text) : -EPERM;
+	else if (inspect->what == KSONDE_INSPECT_PLACE && !inspect->part)
+		err = addresses ? ks_code_place(text, inspect->address) : -EPERM;
 	ks_text_add(text, "}\n");
 	return err;
 }
@@ -70,6 +78,36 @@ out_free:
 	return err;
 }
 
+/* Bytes, a piece at a time: none of it is kept. */
+static int inspect_code(struct ksonde_inspect *inspect)
+{
+	u8 __user *to = u64_to_user_ptr(inspect->buffer);
+	u32 done = 0, piece;
+	u8 *bytes;
+	int err = 0;
+
+	lockdep_assert_held(&inspect_lock);
+	if (!inspect_shows_addresses())
+		return -EPERM;
+	inspect->needed = ks_code_left(inspect->address);
+	inspect->length = min(inspect->length, inspect->needed);
+	if (!inspect->needed || inspect->part)
+		return inspect->part ? -EINVAL : -EFAULT;
+	bytes = kvmalloc(INSPECT_PIECE, GFP_KERNEL);
+	if (!bytes)
+		return -ENOMEM;
+	while (!err && done < inspect->length) {
+		piece = min_t(u32, inspect->length - done, INSPECT_PIECE);
+		if (!ks_code_read(bytes, inspect->address + done, piece) ||
+		    copy_to_user(to + done, bytes, piece))
+			err = -EFAULT;
+		done += piece;
+		cond_resched();
+	}
+	kvfree(bytes);
+	return err;
+}
+
 long ks_ioctl_inspect(struct ks_session *session, void __user *argument)
 {
 	struct ksonde_inspect inspect;
@@ -80,10 +118,14 @@ long ks_ioctl_inspect(struct ks_session *session, void __user *argument)
 		return err;
 	if (inspect.reserved)
 		return -EINVAL;
+	if (inspect.address && inspect.what != KSONDE_INSPECT_CODE &&
+	    inspect.what != KSONDE_INSPECT_PLACE)
+		return -EINVAL;
 	inspect.length = min_t(u32, inspect.length, KSONDE_INSPECT_MAX);
 	if (mutex_lock_killable(&inspect_lock))
 		return -EINTR;
-	answer = inspect_answer(&inspect);
+	answer = inspect.what == KSONDE_INSPECT_CODE ? inspect_code(&inspect) :
+						       inspect_answer(&inspect);
 	mutex_unlock(&inspect_lock);
 	if (answer && answer != -ENOSPC)
 		return answer;

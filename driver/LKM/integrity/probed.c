@@ -62,6 +62,20 @@ enum ks_owned ks_probed_owned(const struct ks_probed *probed, struct ks_owner *o
 	return probed->blind ? KS_OWNED_UNKNOWN : KS_OWNED_BY_NOBODY;
 }
 
+bool ks_probed_at(const struct ks_probed *probed, unsigned long address)
+{
+	bool is = false;
+
+	if (!probed->kprobe)
+		return false;
+	rcu_read_lock();
+	preempt_disable();
+	is = probed->kprobe((void *)address);
+	preempt_enable();
+	rcu_read_unlock();
+	return is;
+}
+
 bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset)
 {
 	u32 at = offset > PROBED_NEAR ? offset - PROBED_NEAR : 0;

@@ -32,6 +32,8 @@ bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *own
 /* Leaves in owner who it is: the kernel, a module, or what ftrace, kprobes or BPF have made. */
 enum ks_owned ks_probed_owned(const struct ks_probed *probed, struct ks_owner *owner,
 			      unsigned long address);
+/* A kprobe sits there. */
+bool ks_probed_at(const struct ks_probed *probed, unsigned long address);
 /* A kprobe sits right before: what was read there as an instruction may be none. */
 bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset);
 

@@ -17,6 +17,7 @@ static const struct {
 	{ "syscalls", ks_scan_syscalls },
 	{ "idt", ks_scan_idt },
 	{ "modules", ks_scan_modules, ks_scan_modules_seen },
+	{ "entries", ks_scan_code },
 	{ "registers", ks_scan_registers },
 	{ "processes", ks_scan_processes, ks_scan_processes_seen },
 	{ "fops", ks_scan_fops },

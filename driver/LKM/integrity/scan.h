@@ -13,6 +13,7 @@ enum ks_finding {
 	KS_FINDING_SYSCALL = 701,
 	KS_FINDING_MODULE = 702,
 	KS_FINDING_IDT = 703,
+	KS_FINDING_CODE = 704,
 	KS_FINDING_INVENTORY = 706,
 	KS_FINDING_REGISTER = 707,
 	KS_FINDING_PROCESS = 708,
@@ -26,6 +27,7 @@ struct ks_scan {
 	u32 checked;
 	u32 findings;
 	const char *why;	/* it could not be looked at, or not all of it */
+	char said[160];		/* room for why where it has numbers */
 	struct ks_owner owner;
 };
 
@@ -38,6 +40,7 @@ __printf(5, 6) void ks_scan_finding(struct ks_scan *scan, enum ks_finding event,
 void ks_scan_syscalls(struct ks_scan *scan);
 void ks_scan_idt(struct ks_scan *scan);
 void ks_scan_modules(struct ks_scan *scan);
+void ks_scan_code(struct ks_scan *scan);
 void ks_scan_registers(struct ks_scan *scan);
 void ks_scan_processes(struct ks_scan *scan);
 void ks_scan_fops(struct ks_scan *scan);

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
@@ -16,16 +16,23 @@ if TYPE_CHECKING:
     from ksonde.integrity import Part
 
 
-def scan(json: JsonOption = False) -> int:
+ImageOption = Annotated[
+    Optional[str],
+    typer.Option("--image", metavar="FILE", help="The image that this kernel was booted from (vmlinuz)."),
+]
+
+
+def scan(json: JsonOption = False, image: ImageOption = None) -> int:
     """Look whether this kernel is still the one that was booted; exits with 3 when something is not so.
 
-    Its system calls, its interrupts, the registers that protect it, tables of operations, callbacks that
-    nobody owns, modules, processes and sockets that hide, and ksonde's own probes. The findings say who owns
-    the code that was put there; addresses need CAP_SYSLOG or CAP_SYS_ADMIN.
+    Its system calls, its interrupts, the registers that protect it, where its functions begin, tables of
+    operations, callbacks that nobody owns, modules, processes and sockets that hide, ksonde's own probes, and
+    its code against the image that it was booted from. The findings say who owns the code that was put there;
+    addresses, and with them the last part, need CAP_SYSLOG or CAP_SYS_ADMIN.
     """
     from ksonde import integrity
 
-    parts = list(_progress(integrity.scan()))
+    parts = list(_progress(integrity.scan(image=image)))
     if json:
         from json import dumps
 

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Is the kernel's code still what was booted: parts `entries` and `text` of a scan."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import ksonde
+from acting import TESTS
+from ksonde import inspection, integrity
+from ksonde.errors import DriverError
+from ksonde.uapi import Inspect
+
+RELEASE = platform.release()
+HOME = Path(os.environ.get("KSONDE_CACHE", "/nowhere")) / "kernels" / RELEASE
+#: The image as it was unpacked for the machine, and as the distribution has it.
+IMAGE = str(HOME / "vmlinux")
+PACKED = str(HOME / f"root/boot/vmlinuz-{RELEASE}")
+TRACING = Path("/sys/kernel/tracing")
+SCHEDSTATS = Path("/proc/sys/kernel/sched_schedstats")
+#: Of the guest's CPU, that a whole scan may take however busy the host is.
+SECONDS = 40
+
+
+@contextmanager
+def inline(*words: str) -> Iterator[None]:
+    subprocess.run(["insmod", TESTS / "ksonde_inline.ko", *words], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["rmmod", "ksonde_inline"], check=True)
+
+
+def parts(image: str = IMAGE) -> dict[str, integrity.Part]:
+    return {part.name: part for part in integrity.scan(image)}
+
+
+def quiet(times: int) -> None:
+    """Nothing is found, and nothing is left out, in so many scans, and twenty times as many of entries."""
+    for _ in range(times):
+        scanned = parts()
+        assert [str(finding) for part in scanned.values() for finding in part.findings] == []
+        assert scanned["entries"].why == ""
+        assert scanned["text"].why == "modules are not compared: their entries only"
+        for _ in range(20):
+            found = inspection.look(Inspect.INTEGRITY, scanned["entries"].number)
+            assert (found["findings"], found["why"]) == ([], "")
+
+
+def code_of(name: str) -> int:
+    lines = (line.split() for line in Path("/proc/kallsyms").read_text().splitlines())
+    return next(int(words[0], 16) for words in lines if words[2] == name)
+
+
+def test_a_clean_kernel() -> None:
+    scanned = parts()
+    assert scanned["entries"].findings == scanned["text"].findings == ()
+    assert scanned["entries"].why == ""
+    assert scanned["entries"].checked > 30000
+    assert scanned["text"].checked == code_of("_etext") - code_of("_stext")
+    assert scanned["text"].why == "modules are not compared: their entries only"
+
+
+def test_a_scan_takes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
+    """A whole one.  The host may be busy with other things: what is printed says more than the bound."""
+    for image in (IMAGE, PACKED):
+        script = f"began = process_time(); list(scan({image!r})); print(process_time() - began)"
+        imports = "from time import process_time; from ksonde.integrity import scan"
+        command = [sys.executable, "-c", f"{imports}; {script}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        with capsys.disabled():
+            print(f" {Path(image).name}: {float(done.stdout):.1f} s ", end="")
+        assert float(done.stdout) < SECONDS
+
+
+def test_the_command_with_a_packed_image() -> None:
+    command = [sys.executable, "-m", "ksonde", "scan", "--json", "--image", PACKED]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    last = json.loads(done.stdout)["parts"][-1]
+    assert (last["name"], last["findings"]) == ("text", [])
+    assert last["checked"] > 1 << 20
+
+
+def test_no_image_is_said() -> None:
+    text = parts("/nowhere")["text"]
+    assert (text.checked, text.findings) == (0, ())
+    assert text.why == "/nowhere: No such file or directory: entries only"
+
+
+def test_an_image_of_another_build(tmp_path: Path) -> None:
+    data = Path(IMAGE).read_bytes()
+    from ksonde.pristine.image import build_id
+
+    notes = build_id(Path("/sys/kernel/notes").read_bytes())
+    other = tmp_path / "vmlinux"
+    other.write_bytes(data.replace(notes, bytes(len(notes))))
+    text = parts(str(other))["text"]
+    assert (text.checked, text.findings) == (0, ())
+    assert "is of another build" in text.why
+
+
+@pytest.mark.parametrize("past", [0, 1])
+def test_a_jump_at_the_begin_of_a_function(past: int) -> None:
+    """In place of what the function tracer has there, or past that."""
+    trampoline = "ksonde_inline_trampoline"
+    with inline(f"past={past}"):
+        assert Path("/proc/self/comm").read_text()
+        scanned = parts()
+        assert sorted(name for name, part in scanned.items() if part.findings) == ["entries", "text"]
+        function, code = code_of("vfs_read"), code_of(trampoline)
+        for name in ("entries", "text"):
+            (finding,) = scanned[name].findings
+            assert finding.event == 704
+            symbol, offset = finding.where.split("+")
+            at = function + int(offset, 16)
+            assert (symbol, int(offset, 16) in (5 * past, 5 * past + 4)) == ("vfs_read", True)
+            place = finding.place
+            assert place is not None
+            assert (place.symbol, place.offset, place.module) == (trampoline, 0, "ksonde_inline")
+            assert not place.kernel
+            assert int(place.address or "", 16) == code
+            jump = b"\xe9" + (code - at - 5).to_bytes(4, "little", signed=True)
+            assert jump.hex(" ") in finding.what
+        assert " in the image " in scanned["text"].findings[0].what
+    quiet(1)
+
+
+def test_a_change_that_leads_nowhere() -> None:
+    """Of one bit of an instruction: only the image can tell."""
+    with inline("past=1", "text=1"):
+        scanned = parts()
+        assert scanned["entries"].findings == ()
+        (finding,) = scanned["text"].findings
+        assert finding.where.startswith("vfs_read+")
+        assert finding.what == "the code was changed: 49, in the image 41"
+        assert finding.place is None
+    quiet(1)
+
+
+@contextmanager
+def traced(names: str = "") -> Iterator[None]:
+    """The function tracer, of all functions or some."""
+    (TRACING / "set_ftrace_filter").write_text(names)
+    (TRACING / "current_tracer").write_text("function")
+    try:
+        yield
+    finally:
+        (TRACING / "current_tracer").write_text("nop")
+        (TRACING / "set_ftrace_filter").write_text("")
+
+
+@contextmanager
+def probed() -> Iterator[int]:
+    """Kprobes in the middle of functions, as perf and others have them: many get optimized."""
+    placed = 0
+    for name in ("vfs_read", "do_sys_openat2", "security_file_open"):
+        for offset in range(80):
+            try:
+                with open(os.open(TRACING / "kprobe_events", os.O_WRONLY | os.O_APPEND), "w") as events:
+                    events.write(f"p:text/{name}_{offset} {name}+{offset}\n")
+            except OSError:
+                continue
+            placed += 1
+    try:
+        (TRACING / "events/text/enable").write_text("1")
+        yield placed
+    finally:
+        if (TRACING / "events/text").exists():
+            (TRACING / "events/text/enable").write_text("0")
+        (TRACING / "kprobe_events").write_text("")
+
+
+def test_nothing_is_found_with_all_functions_traced() -> None:
+    with traced():
+        quiet(2)
+    quiet(1)
+
+
+def test_nothing_is_found_where_kprobes_sit() -> None:
+    with probed() as placed:
+        assert placed > 30
+        # They are optimized a moment later.
+        time.sleep(2)
+        listed = Path("/sys/kernel/debug/kprobes/list").read_text()
+        assert "[OPTIMIZED]" in listed
+        quiet(3)
+    quiet(1)
+
+
+def test_nothing_is_found_while_hooks_are_armed() -> None:
+    with ksonde.Device() as device:
+        events = list(device.schema().events)
+    with ksonde.open(events):
+        quiet(3)
+    quiet(1)
+
+
+def test_nothing_is_found_while_jump_labels_are_toggled() -> None:
+    end = threading.Event()
+
+    def toggle() -> None:
+        while not end.is_set():
+            for value in ("1", "0"):
+                SCHEDSTATS.write_text(value)
+
+    thread = threading.Thread(target=toggle)
+    thread.start()
+    try:
+        quiet(6)
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_nothing_is_found_while_tracers_come_and_go() -> None:
+    end = threading.Event()
+
+    def churn() -> None:
+        while not end.is_set():
+            with traced("vfs_* security_*"):
+                pass
+
+    thread = threading.Thread(target=churn)
+    thread.start()
+    try:
+        quiet(6)
+    finally:
+        end.set()
+        thread.join()
+
+
+def test_code_is_for_who_may_see_addresses() -> None:
+    """CAP_AUDIT_READ alone opens the device, but does not show the kernel's layout."""
+    script = (
+        "import ctypes, os, ksonde\n"
+        "from ksonde.uapi import Inspect\n"
+        "from ksonde.errors import DriverError\n"
+        "with ksonde.Device() as device:\n"
+        "    os.setresuid(65534, 65534, 65534)\n"
+        "    for ask in (lambda: device.inspect(Inspect.LAYOUT), lambda: device.code(4096, 8),\n"
+        "                lambda: device.inspect(Inspect.PLACE, address=4096)):\n"
+        "        try:\n"
+        "            ask()\n"
+        "        except DriverError as error:\n"
+        "            print(error.errno)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "1", "1"]
+
+
+def test_only_code_is_read() -> None:
+    with ksonde.Device() as device:
+        symbols: dict[str, Any] = device.inspect(Inspect.LAYOUT)["symbols"]
+        end = symbols["_etext"]
+        assert len(device.code(end - 16, 100)) == 16
+        for address in (0, 4096, end, end + (1 << 20), symbols["_stext"] - 1, (1 << 64) - 1):
+            with pytest.raises(DriverError) as caught:
+                device.code(address, 8)
+            assert caught.value.errno == 14
+        place = device.inspect(Inspect.PLACE, address=symbols["_stext"])
+        assert (place["kprobe"], place["trampoline"], place["judged"]) == (-1, False, True)

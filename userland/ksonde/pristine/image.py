@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The image that a kernel was booted from: found, unpacked, proved to be of the same build."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+from dataclasses import dataclass, field
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+
+__all__ = ["Image", "NoImage", "Section", "find", "parse"]
+
+_CANDIDATES = (
+    "/boot/vmlinuz-{}",
+    "/lib/modules/{}/vmlinuz",
+    "/lib/modules/{}/vmlinux",
+    "/boot/vmlinux-{}",
+    "/usr/lib/debug/boot/vmlinux-{}",
+    "/usr/lib/debug/lib/modules/{}/vmlinux",
+    "/usr/lib/debug/lib/modules/{}/vmlinuz",
+)
+#: What a packed kernel begins with, and who unpacks it.
+_PACKERS = (
+    (b"\x1f\x8b\x08", "gzip"),
+    (b"\xfd7zXZ\0", "xz"),
+    (b"BZh", "bzip2"),
+    (b"\x5d\0\0", "lzma"),
+    (b"\x28\xb5\x2f\xfd", "zstd"),
+    (b"\x02\x21\x4c\x18", "lz4"),
+    (b"\x89LZO", "lzop"),
+)
+_MOST_BYTES = 1 << 30
+_BUILD_ID = 3
+_SECTION = struct.Struct("<IIQQQQIIQQ")
+_NOBITS = 8
+_ALLOCATED = 2
+
+
+class NoImage(Exception):
+    """There is none that could be used; the text says why."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the image: where it is linked to, and where it lies in the file."""
+
+    address: int
+    offset: int
+    size: int
+
+
+@dataclass
+class Image:
+    """A kernel as an ELF file.
+
+    Attributes:
+        path: it came from.
+        data: the file, unpacked.
+        machine: of the ELF header.
+        sections: by name.
+        relocations: what follows the ELF file: where addresses are that move with the kernel.
+    """
+
+    path: str
+    data: bytes | mmap
+    machine: int
+    sections: dict[str, Section]
+    relocations: list[int] = field(default_factory=list)
+
+    def bytes_of(self, name: str) -> bytes:
+        """Of a section; none where there is no such section."""
+        section = self.sections.get(name)
+        return self.data[section.offset : section.offset + section.size] if section is not None else b""
+
+    def at(self, address: int, size: int) -> bytes:
+        """What is linked to an address; less, or nothing, where a section ends."""
+        for section in self.sections.values():
+            if section.address <= address < section.address + section.size:
+                begin = section.offset + address - section.address
+                return self.data[begin : min(begin + size, section.offset + section.size)]
+        return b""
+
+
+def find(release: str, notes: bytes, version: bytes, path: str | None = None) -> Image:
+    """The image of the running kernel.
+
+    Args:
+        release: of the kernel.
+        notes: /sys/kernel/notes
+        version: /proc/version
+        path: of the image; None: it is looked for.
+
+    Raises:
+        NoImage: none, or none of the same build.
+    """
+    paths = [path] if path is not None else [name.format(release) for name in _CANDIDATES]
+    why = f"there is no image of kernel {release}"
+    for name in paths:
+        try:
+            image = parse(name, _unpacked(_read(name)))
+        except OSError as error:
+            if path is not None:
+                raise NoImage(f"{name}: {error.strerror}") from error
+            continue
+        except NoImage as error:
+            why = f"{name}: {error}"
+            continue
+        except (struct.error, ValueError) as error:
+            why = f"{name} is damaged: {error}"
+            continue
+        if _is_same(image, notes, version):
+            return image
+        why = f"{name} is of another build"
+    raise NoImage(why)
+
+
+def _read(name: str) -> bytes | mmap:
+    """A file, of which not all will be looked at."""
+    with Path(name).open("rb") as file:
+        return mmap(file.fileno(), 0, access=ACCESS_READ)
+
+
+def _is_same(image: Image, notes: bytes, version: bytes) -> bool:
+    wanted, there = build_id(notes), build_id(image.bytes_of(".notes"))
+    if wanted and there:
+        return wanted == there
+    return len(version) > 20 and image.data.find(version) >= 0
+
+
+def build_id(notes: bytes) -> bytes:
+    """The build id among notes, b"" when there is none."""
+    at = 0
+    while at + 12 <= len(notes):
+        name_size, size, kind = struct.unpack_from("<III", notes, at)
+        name = notes[at + 12 : at + 12 + name_size]
+        at += 12 + (name_size + 3 & ~3)
+        if kind == _BUILD_ID and name == b"GNU\0":
+            return notes[at : at + size]
+        at += size + 3 & ~3
+    return b""
+
+
+def _unpacked(data: bytes | mmap) -> bytes | mmap:
+    """The ELF file within an image (x86: Documentation/arch/x86/boot.rst)."""
+    if data[:4] == b"\x7fELF":
+        return data
+    if data[0x202:0x206] == b"HdrS" and struct.unpack_from("<H", data, 0x206)[0] >= 0x208:
+        begin = ((data[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
+        payload = data[begin : begin + struct.unpack_from("<I", data, 0x24C)[0]]
+    else:
+        payload = data[:]
+    for magic, packer in _PACKERS:
+        if payload.startswith(magic):
+            unpacked = _unpack(payload, packer)
+            if unpacked[:4] != b"\x7fELF":
+                raise NoImage(f"what {packer} has packed is no ELF file")
+            return unpacked
+    raise NoImage("it is packed in a way that is not known")
+
+
+def _unpack(data: bytes, packer: str) -> bytes:
+    """What a packer has packed; its size may follow it."""
+    import bz2
+    import lzma
+    import zlib
+
+    try:
+        if packer == "gzip":
+            return zlib.decompressobj(31).decompress(data, _MOST_BYTES)
+        if packer == "bzip2":
+            return bz2.BZ2Decompressor().decompress(data)
+        if packer in ("xz", "lzma"):
+            return lzma.LZMADecompressor().decompress(data)
+    except (lzma.LZMAError, zlib.error, OSError, EOFError) as error:
+        raise NoImage(f"{packer}: {error}") from error
+    if packer == "zstd":
+        try:
+            # The standard library has it since Python 3.14 only.
+            from zstandard import ZstdDecompressor, ZstdError
+        except ImportError:
+            return _filtered(packer, data)
+        try:
+            return bytes(ZstdDecompressor().decompressobj().decompress(data))
+        except ZstdError as error:
+            raise NoImage(f"{packer}: {error}") from error
+    return _filtered(packer, data)
+
+
+def _filtered(program: str, data: bytes) -> bytes:
+    """What a program unpacks; it complains of the size that follows, so its exit code says nothing."""
+    try:
+        done = subprocess.run([program, "-dcq"], input=data, capture_output=True, check=False)
+    except OSError as error:
+        raise NoImage(f"it is packed by {program}, which is not installed") from error
+    return done.stdout
+
+
+def parse(path: str, data: bytes | mmap) -> Image:
+    """An ELF file of 64 bits.
+
+    Raises:
+        NoImage: it is none.
+        struct.error, ValueError: it is damaged.
+    """
+    if data[:6] != b"\x7fELF\2\1":
+        raise NoImage("it is no ELF file of 64 bits")
+    machine = struct.unpack_from("<H", data, 18)[0]
+    (table,) = struct.unpack_from("<Q", data, 40)
+    size, count, names = struct.unpack_from("<HHH", data, 58)
+    if size != _SECTION.size or not count or names >= count:
+        raise NoImage("it has no sections")
+    headers = [_SECTION.unpack_from(data, table + number * size) for number in range(count)]
+    strings = headers[names][4]
+    sections: dict[str, Section] = {}
+    end = table + count * size
+    for name, kind, flags, address, offset, length, *_ in headers:
+        if kind == _NOBITS:
+            continue
+        end = max(end, offset + length)
+        if flags & _ALLOCATED:
+            text = data[strings + name : data.find(b"\0", strings + name)].decode("ascii", "replace")
+            sections[text] = Section(address, offset, length)
+    rest = data[end : end + (len(data) - end & ~3)]
+    return Image(path, data, machine, sections, list(struct.unpack(f"<{len(rest) // 4}I", rest)))
