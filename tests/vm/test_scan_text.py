@@ -44,7 +44,7 @@ def inline(*words: str) -> Iterator[None]:
 
 
 def parts(image: str = IMAGE) -> dict[str, integrity.Part]:
-    return {part.name: part for part in integrity.scan(image)}
+    return {part.name: part for part in integrity.scan(image=image)}
 
 
 def quiet(times: int) -> None:
