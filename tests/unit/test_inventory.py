@@ -28,7 +28,7 @@ KPROBES: dict[str, Any] = {
     "why": "",
     "entries": [
         entry("", place("pre", "other", kernel=False), place("vfs_read"), detail="kprobe disabled"),
-        entry("", None, place("vfs_write")),
+        entry("", None, place("vfs_write"), owner="unknown"),
         entry("", place("kprobe_hit", "ksonde", kernel=False), place("vfs_open")),
     ],
 }
@@ -92,7 +92,7 @@ def test_command(kernel: list[dict[str, Any]], capsys: pytest.CaptureFixture[str
     assert out.splitlines() == [
         "kprobes: 3 callbacks",
         "├─ vfs_read   pre [other]  (kprobe disabled)",
-        "├─ vfs_write  calls nobody",
+        "├─ vfs_write  calls nobody  OWNER UNKNOWN",
         "└─ vfs_open   kprobe_hit [ksonde]  *ksonde*",
         "",
         "notifiers: 1 callback (not all)",

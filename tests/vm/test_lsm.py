@@ -185,6 +185,7 @@ def test_what_cannot_be_asked() -> None:
             ({"what": uapi.Inspect.LSM, "part": 1}, "not supported"),
             ({"what": uapi.Inspect.LSM, "reserved": 1}, "Invalid argument"),
             ({"what": uapi.Inspect.INTEGRITY, "part": 4711}, "No such file"),
+            ({"what": uapi.Inspect.INVENTORY, "part": 4711}, "No such file"),
         )
         for asked, why in refused:
             with pytest.raises(ksonde.errors.DriverError, match=why):

@@ -161,6 +161,6 @@ def _called(entry: Entry) -> str:
         words += f"  ({printable(entry.detail)})"
     if entry.own:
         words += "  *ksonde*"
-    if entry.unowned:
-        words += "  NO OWNER"
+    if entry.owner != "known":
+        words += "  NO OWNER" if entry.unowned else "  OWNER UNKNOWN"
     return words

@@ -3,6 +3,7 @@
  * The kinds of callbacks, one after the other, and whose each of them is.  A
  * scan looks at all of them for those that are nobody's.
  */
+#include <linux/delay.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "../compat/mm.h"
@@ -11,6 +12,9 @@
 #include "../engine/hook.h"
 #include "../integrity/scan.h"
 #include "inventory.h"
+
+/* Between two looks. */
+#define INVENTORY_PAUSE_MS	50
 
 static const struct {
 	const char *name;
@@ -96,8 +100,8 @@ static void inventory_destroy(struct ks_inventory *inventory)
 }
 
 /* What has no symbol of its own may still be known to be BPF's. */
-static enum ks_owned inventory_judge(struct ks_inventory *inventory,
-				     const struct ks_inventory_entry *entry)
+static enum ks_owned inventory_first_judge(struct ks_inventory *inventory,
+					   const struct ks_inventory_entry *entry)
 {
 	enum ks_owned owned;
 
@@ -107,7 +111,20 @@ static enum ks_owned inventory_judge(struct ks_inventory *inventory,
 	return owned == KS_OWNED_BY_NOBODY && entry->bpf ? KS_OWNED_UNKNOWN : owned;
 }
 
-static void inventory_look(struct ks_inventory *inventory, u32 kind)
+static enum ks_owned inventory_judge(struct ks_inventory *inventory,
+				     const struct ks_inventory_entry *entry)
+{
+	enum ks_owned owned = inventory_first_judge(inventory, entry);
+	u32 i;
+
+	for (i = 0; owned == KS_OWNED_BY_NOBODY && i < inventory->suspect_count; i++) {
+		if (inventory->suspects[i] == entry->function)
+			return owned;
+	}
+	return owned == KS_OWNED_BY_NOBODY ? KS_OWNED_UNKNOWN : owned;
+}
+
+static void inventory_look_once(struct ks_inventory *inventory, u32 kind)
 {
 	inventory->count = 0;
 	inventory->lost = 0;
@@ -117,6 +134,28 @@ static void inventory_look(struct ks_inventory *inventory, u32 kind)
 	if (inventory->lost)
 		ks_inventory_note(inventory, true, "%u more than there is room for",
 				  inventory->lost);
+}
+
+/*
+ * Who has called back may have gone, and its code with it, before its owner was
+ * looked for: only who is nobody's at two looks is.
+ */
+static void inventory_look(struct ks_inventory *inventory, u32 kind)
+{
+	u32 i;
+
+	inventory->suspect_count = 0;
+	inventory_look_once(inventory, kind);
+	for (i = 0; i < inventory->count; i++) {
+		if (inventory->suspect_count < KS_INVENTORY_SUSPECTS &&
+		    inventory_first_judge(inventory, &inventory->entries[i]) == KS_OWNED_BY_NOBODY)
+			inventory->suspects[inventory->suspect_count++] =
+				inventory->entries[i].function;
+	}
+	if (!inventory->suspect_count)
+		return;
+	msleep(INVENTORY_PAUSE_MS);
+	inventory_look_once(inventory, kind);
 }
 
 static void inventory_write_entry(struct ks_text *text, struct ks_inventory *inventory,

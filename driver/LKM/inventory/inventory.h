@@ -15,6 +15,8 @@ struct ks_scan;
 
 /* Entries of one kind; more are counted only. */
 #define KS_INVENTORY_MAX	4096
+/* Callbacks of nobody, of one kind; of more, some are owned by unknown. */
+#define KS_INVENTORY_SUSPECTS	64
 /* Places that are named of an entry. */
 #define KS_INVENTORY_PLACES	4
 
@@ -33,6 +35,9 @@ struct ks_inventory {
 	u32 lost;
 	bool blind;		/* it could not be looked at, or not all of it: */
 	char why[256];
+	/* Functions that nobody owned at a first look. */
+	unsigned long suspects[KS_INVENTORY_SUSPECTS];
+	u32 suspect_count;
 	struct ks_probed probed;
 	struct ks_owner owner;
 };
