@@ -66,9 +66,10 @@ def symbols() -> dict[str, int]:
 
 def test_a_clean_kernel_has_no_finding() -> None:
     code, parts = scan()
-    assert (code, sorted(parts)) == (0, ["idt", "modules", "syscalls"])
-    for part in parts.values():
-        assert (part["findings"], part["why"]) == ([], "")
+    assert (code, sorted(parts)) == (0, ["entries", "idt", "modules", "syscalls", "text"])
+    for name, part in parts.items():
+        # There is no image where this machine's distribution would have it: test_scan_text.py.
+        assert (part["findings"], part["why"] if name != "text" else "") == ([], "")
     assert parts["syscalls"]["checked"] > 400
     assert parts["idt"]["checked"] > 100
     listed = len(Path("/proc/modules").read_text().splitlines())
@@ -77,8 +78,10 @@ def test_a_clean_kernel_has_no_finding() -> None:
 
 def test_command() -> None:
     done = subprocess.run([*KSONDE, "scan"], capture_output=True, text=True, check=True)
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ["syscalls", "idt", "modules"]
-    assert done.stdout.count("nothing found") == 3
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [
+        "syscalls", "idt", "modules", "entries", "text",
+    ]  # fmt: skip
+    assert done.stdout.count("nothing found") == 5
 
 
 @pytest.mark.parametrize("table", TABLES)
