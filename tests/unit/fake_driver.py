@@ -113,6 +113,8 @@ class FakeDriver:
         ]
         #: What INSPECT answers.
         self.inspected = b""
+        #: The kernel's code, from address 0 on.
+        self.code = b""
         self.processes = {1, os.getpid()}
         self.rings: dict[int, FakeRing] = {}
         self.events: set[int] = set()
@@ -165,6 +167,14 @@ class FakeDriver:
 
     def _inspect(self, argument: bytearray) -> None:
         asked = uapi.InspectText.parse(bytes(argument))
+        if asked.what == uapi.Inspect.CODE:
+            code = self.code[asked.address : asked.address + asked.length]
+            if not code:
+                raise DriverError("ioctl INSPECT", errno.EFAULT, "Bad address")
+            ctypes.memmove(asked.buffer, code, len(code))
+            left = len(self.code) - asked.address
+            self._answer(argument, uapi.InspectText, needed=left, length=len(code))
+            return
         needed = len(self.inspected)
         if asked.length < needed:
             self._answer(argument, uapi.InspectText, needed=needed, length=0)

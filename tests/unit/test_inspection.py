@@ -77,3 +77,19 @@ def test_no_device_is_no_finding(monkeypatch: pytest.MonkeyPatch) -> None:
 )
 def test_place_as_text(place: Place, text: str) -> None:
     assert str(place) == text
+
+
+def test_code(driver: FakeDriver, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver.code = bytes(range(256)) * 8
+    monkeypatch.setattr(uapi, "INSPECT_MAX", 100)
+    with Device() as device:
+        assert device.code(10, 1000) == driver.code[10:1010]
+        assert device.code(2000, 1000) == driver.code[2000:]
+        with pytest.raises(errors.DriverError):
+            device.code(1 << 20, 1)
+        driver.fail[uapi.Ioctl.INSPECT] = errno.EOPNOTSUPP
+        with pytest.raises(errors.InspectionUnknown, match="cannot inspect code"):
+            device.code(0, 1)
+        driver.fail[uapi.Ioctl.INSPECT] = errno.EPERM
+        with pytest.raises(errors.DriverError):
+            device.code(0, 1)

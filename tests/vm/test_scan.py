@@ -31,6 +31,7 @@ PARTS = [
     "syscalls",
     "idt",
     "modules",
+    "entries",
     "registers",
     "processes",
     "fops",
@@ -39,6 +40,7 @@ PARTS = [
     "shown_processes",
     "shown_modules",
     "shown_sockets",
+    "text",
 ]
 #: getppid
 NUMBERS = {"sys_call_table": 110, "ia32_sys_call_table": 64}
@@ -86,8 +88,9 @@ def test_a_clean_kernel_has_no_finding() -> None:
     assert (code, sorted(parts)) == (0, sorted(PARTS))
     # Nobody has a session.
     assert parts.pop("sensor")["checked"] == 0
-    for part in parts.values():
-        assert (part["findings"], part["why"]) == ([], "")
+    for name, part in parts.items():
+        # There is no image where this machine's distribution would have it: test_scan_text.py.
+        assert (part["findings"], part["why"] if name != "text" else "") == ([], "")
     assert parts["syscalls"]["checked"] > 400
     assert parts["idt"]["checked"] > 100
     listed = len(Path("/proc/modules").read_text().splitlines())

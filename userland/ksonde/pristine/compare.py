@@ -141,6 +141,7 @@ class _Comparison:
         self._pristine = relocated(image, ".text", self._moved)
         replacements = bytes(relocated(image, ".altinstr_replacement", self._moved))
         self._tables = _tables.read(image, replacements, live.symbols, self._moved)
+        self._callers = {live.symbols.get(name) for name in _CALLERS}
         self._known: dict[int, Known] = {}
         self.unsure: Counter[str] = Counter()
         self.context = Context(
@@ -157,7 +158,7 @@ class _Comparison:
 
     def _is_tracer(self, address: int) -> bool:
         if self.context.is_own(address):
-            return address in [self._live.symbols.get(name) for name in _CALLERS]
+            return address in self._callers
         known = self.known(address)
         if not known.judged:
             self.unsure["calls of tracers were"] += 1
