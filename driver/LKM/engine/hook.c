@@ -13,7 +13,7 @@
 
 static char *prefer = "";
 module_param(prefer, charp, 0444);
-MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier, netfilter");
+MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier, netfilter, fexit");
 
 static char *observe_nothing = "";
 module_param(observe_nothing, charp, 0444);
@@ -35,6 +35,7 @@ static const struct ks_mechanism * const ks_mechanisms[] = {
 	[KSONDE_MECH_SYS_EXIT]		= &ks_mech_sys_exit,
 	[KSONDE_MECH_NOTIFIER]		= &ks_mech_notifier,
 	[KSONDE_MECH_NETFILTER]		= &ks_mech_netfilter,
+	[KSONDE_MECH_FEXIT]		= &ks_mech_fexit,
 };
 
 static DEFINE_MUTEX(ks_engine_lock);
@@ -70,6 +71,9 @@ static void hook_say(struct ks_hook *hook, const struct ks_point *point, int err
 	case -EOPNOTSUPP:
 		why = "this kernel was built without it";
 		break;
+	case -EBUSY:
+		why = "somebody else is where only one can be";
+		break;
 	case -EINVAL:
 		why = "the kernel refuses a probe there";
 		break;
@@ -83,6 +87,16 @@ static void hook_say(struct ks_hook *hook, const struct ks_point *point, int err
 	scnprintf(hook->detail + used, sizeof(hook->detail) - used, "\n");
 }
 
+/* A fexit costs less than what stands behind it, but records no more. */
+static bool hook_is_whole(const struct ks_hook *hook, const struct ks_point *taken)
+{
+	const struct ks_point *point = hook->points;
+
+	while (point != taken && point->mechanism == KSONDE_MECH_FEXIT)
+		point++;
+	return point == taken;
+}
+
 static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 {
 	int err = ks_mechanisms[point->mechanism]->attach(hook, point, &hook->attachment);
@@ -91,7 +105,7 @@ static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 	if (err)
 		return false;
 	hook->taken = point;
-	hook->state = point == hook->points ? KSONDE_HOOK_ARMED : KSONDE_HOOK_DEGRADED;
+	hook->state = hook_is_whole(hook, point) ? KSONDE_HOOK_ARMED : KSONDE_HOOK_DEGRADED;
 	return true;
 }
 
@@ -354,6 +368,7 @@ void ks_engine_uninit(void)
 {
 	unsigned int i;
 
+	ks_fexit_uninit();
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		free_percpu(ks_hooks[i]->stats);
 		ks_hooks[i]->stats = NULL;

@@ -9,6 +9,7 @@
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
+#include <linux/build_bug.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched/clock.h>
@@ -34,6 +35,9 @@ struct ks_syscall {
 	unsigned long arg[6];	/* as the caller passed them */
 	long ret;		/* when it has ended */
 };
+
+/* The most that a FEXIT keeps of a call, on its stack. */
+#define KS_FEXIT_DATA	64
 
 /* A candidate.  Handlers run with preemption off and must not sleep. */
 struct ks_point {
@@ -72,7 +76,7 @@ struct ks_point {
 		/* NETFILTER: a packet comes, in a softirq mostly; it always goes on */
 		void (*packet)(struct ks_hook *hook, const struct sk_buff *skb,
 			       const struct nf_hook_state *state);
-		/* KRETPROBE */
+		/* KRETPROBE, FEXIT: of a function with at most six arguments */
 		struct {
 			/* false: the return is of no interest */
 			bool (*enter)(struct ks_hook *hook,
@@ -97,6 +101,10 @@ struct ks_point {
 #define KS_KRETPROBE(functions, on_enter, on_leave, size) \
 	{ .mechanism = KSONDE_MECH_KRETPROBE, .target = functions, \
 	  .call = { on_enter, on_leave, size } }
+#define KS_FEXIT(function, on_enter, on_leave, size) \
+	{ .mechanism = KSONDE_MECH_FEXIT, .target = function, \
+	  .call = { on_enter, on_leave, \
+		    (size) + BUILD_BUG_ON_ZERO((size) > KS_FEXIT_DATA) } }
 #define KS_SYSCALL(names, fn) \
 	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, .syscall = { fn } }
 #define KS_SYSCALL_FROM(names, on_enter, on_exit, size) \
@@ -163,6 +171,36 @@ struct ks_hook {
 /* All hooks, in the order of hooks/table.h; ends with NULL. */
 extern struct ks_hook * const ks_hooks[];
 
+/* Counting and timing where preemption is off. */
+static __always_inline u64 ks_hook_count(struct ks_hook *hook)
+{
+	u64 hits = __this_cpu_inc_return(hook->stats->hits);
+
+	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
+}
+
+void ks_hook_timed(struct ks_hook *hook, u64 ns);
+
+static __always_inline void ks_hook_counted(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token)) {
+		__this_cpu_inc(hook->stats->timed_hits);
+		ks_hook_timed(hook, local_clock() - token);
+	}
+}
+
+/* The same for the second half of a hit: a return whose entry was counted. */
+static __always_inline u64 ks_hook_recount(struct ks_hook *hook)
+{
+	return likely(__this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY) ? 0 : local_clock();
+}
+
+static __always_inline void ks_hook_recounted(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token))
+		ks_hook_timed(hook, local_clock() - token);
+}
+
 /*
  * Counting and timing around a handler's body: every handler that is called
  * by the kernel itself (tracepoints) uses them; the other mechanisms do it
@@ -170,36 +208,25 @@ extern struct ks_hook * const ks_hooks[];
  */
 static __always_inline u64 ks_hook_enter(struct ks_hook *hook)
 {
-	u64 hits;
-
 	preempt_disable_notrace();
-	hits = __this_cpu_inc_return(hook->stats->hits);
-	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
+	return ks_hook_count(hook);
 }
-
-/* Preemption is off. */
-void ks_hook_timed(struct ks_hook *hook, u64 ns);
 
 static __always_inline void ks_hook_leave(struct ks_hook *hook, u64 token)
 {
-	if (unlikely(token)) {
-		__this_cpu_inc(hook->stats->timed_hits);
-		ks_hook_timed(hook, local_clock() - token);
-	}
+	ks_hook_counted(hook, token);
 	preempt_enable_notrace();
 }
 
-/* The same for the second half of a hit: a return whose entry was counted. */
 static __always_inline u64 ks_hook_reenter(struct ks_hook *hook)
 {
 	preempt_disable_notrace();
-	return likely(__this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY) ? 0 : local_clock();
+	return ks_hook_recount(hook);
 }
 
 static __always_inline void ks_hook_releave(struct ks_hook *hook, u64 token)
 {
-	if (unlikely(token))
-		ks_hook_timed(hook, local_clock() - token);
+	ks_hook_recounted(hook, token);
 	preempt_enable_notrace();
 }
 

@@ -42,6 +42,10 @@ extern const struct ks_mechanism ks_mech_syscall;
 extern const struct ks_mechanism ks_mech_sys_exit;
 extern const struct ks_mechanism ks_mech_notifier;
 extern const struct ks_mechanism ks_mech_netfilter;
+extern const struct ks_mechanism ks_mech_fexit;
+
+/* fexit.c: nobody is in the module's trampolines after it; may sleep. */
+void ks_fexit_uninit(void);
 
 /*
  * kprobe.c: to be asked of each probe that was unregistered.  The kernel

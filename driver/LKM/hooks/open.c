@@ -73,8 +73,10 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 	ks_record_commit(record);
 }
 
-/* The others are for kernels whose kprobes cannot be where ftrace is: no result, no file. */
+/* The last ones are for kernels whose kprobes cannot be where ftrace is: no result, no file. */
 static const struct ks_point points[] = {
+	KS_FEXIT("do_filp_open", enter, leave, sizeof(struct opening)),
+	KS_FEXIT("do_file_open", enter, leave, sizeof(struct opening)),
 	KS_KRETPROBE("do_filp_open do_file_open", enter, leave, sizeof(struct opening)),
 	KS_FTRACE("do_filp_open", asked),
 	KS_FTRACE("do_file_open", asked),

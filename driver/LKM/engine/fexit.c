@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * A function is entered and left, by a trampoline of our own that the function
+ * calls with its first instruction (a direct call of ftrace's).  It calls the
+ * rest of the function, so the return needs neither an instance nor a changed
+ * return address, none is missed, and what is noted at the entry lies on the
+ * stack.
+ *
+ * A call can sleep in there for as long as it likes, and comes back to the
+ * trampoline: while calls have not returned the module stays.  They are
+ * counted where preemption is off, together with the look at who wants them;
+ * the few instructions around that never sleep, and the module waits for them
+ * when it is unloaded.
+ */
+#include <linux/kernel.h>
+#include <linux/module.h>
+#include <linux/percpu.h>
+#include <linux/slab.h>
+#include <linux/workqueue.h>
+#include "../compat/fexit.h"
+#include "../compat/kprobes.h"
+#include "../compat/rcupdate.h"
+#include "fexit.h"
+#include "mechanism.h"
+
+struct ks_fexit {
+	struct ks_attachment attachment;
+	u64 generation;		/* no other has the same */
+	unsigned int slot;
+	unsigned long function;
+	struct ftrace_ops ops;
+};
+
+/* A trampoline.  All but user is changed under fexit_lock. */
+struct ks_fexit_slot {
+	struct ks_fexit *user;		/* whom the trampoline calls */
+	const char *target;		/* the last function that it was at */
+	bool taken;
+	bool holds;			/* a reference to the module */
+};
+
+static struct ks_fexit_slot fexit_slots[KS_FEXIT_SLOTS];
+static DEFINE_PER_CPU(u32 [KS_FEXIT_SLOTS], fexit_calls);
+static DEFINE_MUTEX(fexit_lock);
+static bool fexit_used;
+
+static void fexit_look(struct work_struct *work);
+static DECLARE_DELAYED_WORK(fexit_work, fexit_look);
+
+asmlinkage bool ks_fexit_enter(unsigned int slot, struct ks_fexit_frame *frame)
+{
+	const struct ks_fexit *fx;
+	bool wanted = false;
+	struct ks_hook *hook;
+	u64 token;
+
+	preempt_disable_notrace();
+	fx = READ_ONCE(fexit_slots[slot].user);
+	if (likely(fx)) {
+		hook = fx->attachment.hook;
+		token = ks_hook_count(hook);
+		wanted = fx->attachment.point->call.enter(hook, &frame->call, frame->data);
+		ks_hook_counted(hook, token);
+	}
+	if (wanted) {
+		frame->generation = fx->generation;
+		__this_cpu_inc(fexit_calls[slot]);
+	}
+	preempt_enable_notrace();
+	return wanted;
+}
+
+NOKPROBE_SYMBOL(ks_fexit_enter);
+
+asmlinkage void ks_fexit_leave(unsigned int slot, struct ks_fexit_frame *frame, long ret)
+{
+	const struct ks_fexit *fx;
+	struct ks_hook *hook;
+	u64 token;
+
+	preempt_disable_notrace();
+	fx = READ_ONCE(fexit_slots[slot].user);
+	/* Who wanted it may have gone, and another one come. */
+	if (likely(fx && fx->generation == frame->generation)) {
+		hook = fx->attachment.hook;
+		token = ks_hook_recount(hook);
+		fx->attachment.point->call.leave(hook, ret, frame->data);
+		ks_hook_recounted(hook, token);
+	}
+	/* Maybe not where it was counted: only the sum tells. */
+	__this_cpu_dec(fexit_calls[slot]);
+	preempt_enable_notrace();
+}
+
+NOKPROBE_SYMBOL(ks_fexit_leave);
+
+/* Exact where there is no user, as then none is added. */
+static u32 fexit_sum(unsigned int slot)
+{
+	unsigned int cpu;
+	u32 sum = 0;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(fexit_calls, cpu)[slot]);
+	return sum;
+}
+
+/* Gives the module back where the last call has returned. */
+static void fexit_look(struct work_struct *work)
+{
+	bool again = false;
+	unsigned int i;
+
+	mutex_lock(&fexit_lock);
+	for (i = 0; i < KS_FEXIT_SLOTS; i++) {
+		if (!fexit_slots[i].holds)
+			continue;
+		if (fexit_sum(i)) {
+			again = true;
+			continue;
+		}
+		fexit_slots[i].holds = false;
+		module_put(THIS_MODULE);
+	}
+	mutex_unlock(&fexit_lock);
+	/* Only with a reference left: who unloads the module waits for this to end. */
+	if (again)
+		schedule_delayed_work(&fexit_work, HZ / 10);
+}
+
+/* One that is free: best that of the same function, never one with other calls in it. */
+static int fexit_slot_take(const char *target)
+{
+	int i, found = -EBUSY;
+
+	mutex_lock(&fexit_lock);
+	for (i = 0; i < KS_FEXIT_SLOTS; i++) {
+		if (fexit_slots[i].taken)
+			continue;
+		if (fexit_slots[i].target == target) {
+			found = i;
+			break;
+		}
+		if (found < 0 && !fexit_slots[i].holds)
+			found = i;
+	}
+	if (found >= 0) {
+		fexit_slots[found].taken = true;
+		fexit_slots[found].target = target;
+		fexit_used = true;
+	}
+	mutex_unlock(&fexit_lock);
+	return found;
+}
+
+/* Nobody enters it any more. */
+static void fexit_slot_leave(unsigned int slot)
+{
+	struct ks_fexit_slot *fs = &fexit_slots[slot];
+
+	mutex_lock(&fexit_lock);
+	fs->taken = false;
+	if (!fs->holds && fexit_sum(slot)) {
+		/* The session that ends has one, too. */
+		__module_get(THIS_MODULE);
+		fs->holds = true;
+		schedule_delayed_work(&fexit_work, HZ / 10);
+	}
+	mutex_unlock(&fexit_lock);
+}
+
+static void fexit_free(struct ks_attachment *attachment)
+{
+	struct ks_fexit *fx = container_of(attachment, struct ks_fexit, attachment);
+
+	fexit_slot_leave(fx->slot);
+	kfree(fx);
+}
+
+static int fexit_attach(struct ks_hook *hook, const struct ks_point *point,
+			struct ks_attachment **attachment)
+{
+	static u64 generation;
+	struct ks_fexit *fx;
+	int err;
+
+	BUILD_BUG_ON(sizeof(struct ks_fexit_frame) != KS_FEXIT_FRAME);
+	BUILD_BUG_ON(offsetof(struct ks_fexit_frame, call.caller) != KS_FEXIT_CALLER);
+	if (!KS_FEXIT_WORKS)
+		return -EOPNOTSUPP;
+	fx = kzalloc(sizeof(*fx), GFP_KERNEL);
+	if (!fx)
+		return -ENOMEM;
+	fx->attachment.hook = hook;
+	fx->attachment.point = point;
+	fx->generation = ++generation;
+	fx->function = ks_symbol(point->target);
+	err = fx->function ? fexit_slot_take(point->target) : -ENOENT;
+	if (err < 0)
+		goto err_free;
+	fx->slot = err;
+	/* Whoever sees it sees all of it. */
+	smp_store_release(&fexit_slots[fx->slot].user, fx);
+	err = ks_direct_register(&fx->ops, fx->function, ks_fexit_trampolines[fx->slot]);
+	if (!err) {
+		*attachment = &fx->attachment;
+		return 0;
+	}
+	WRITE_ONCE(fexit_slots[fx->slot].user, NULL);
+	ks_synchronize_probes();
+	fexit_slot_leave(fx->slot);
+err_free:
+	kfree(fx);
+	return err;
+}
+
+static void fexit_detach(struct ks_attachment *attachment)
+{
+	struct ks_fexit *fx = container_of(attachment, struct ks_fexit, attachment);
+
+	WRITE_ONCE(fexit_slots[fx->slot].user, NULL);
+	if (!ks_direct_unregister(&fx->ops, fx->function, ks_fexit_trampolines[fx->slot]))
+		return;
+	attachment->stuck = true;
+	__module_get(THIS_MODULE);
+	pr_err("the kernel could not take a probe of %s away: the module stays until the next boot\n",
+	       attachment->hook->name);
+}
+
+void ks_fexit_uninit(void)
+{
+	cancel_delayed_work_sync(&fexit_work);
+	if (fexit_used)
+		ks_synchronize_direct();
+}
+
+/* "2 do_filp_open": so many calls have not returned, and keep the module. */
+static int pending_show(char *buffer, const struct kernel_param *parameter)
+{
+	int used = 0;
+	u32 calls;
+	int i;
+
+	mutex_lock(&fexit_lock);
+	for (i = 0; i < KS_FEXIT_SLOTS; i++) {
+		calls = fexit_slots[i].holds ? fexit_sum(i) : 0;
+		if (calls)
+			used += scnprintf(buffer + used, PAGE_SIZE - used, "%u %s\n", calls,
+					  fexit_slots[i].target);
+	}
+	mutex_unlock(&fexit_lock);
+	return used;
+}
+
+static const struct kernel_param_ops pending_ops = {
+	.get = pending_show,
+};
+
+module_param_cb(pending, &pending_ops, NULL, 0444);
+MODULE_PARM_DESC(pending, "calls of functions that no session follows any more, but which have yet to return");
+
+const struct ks_mechanism ks_mech_fexit = {
+	.name	= "fexit",
+	.attach	= fexit_attach,
+	.detach	= fexit_detach,
+	.free	= fexit_free,
+};

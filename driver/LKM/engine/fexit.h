@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the trampolines (fexit_x86.S) and fexit.c share.
+ */
+#ifndef KS_FEXIT_H
+#define KS_FEXIT_H
+
+/* Trampolines: functions that can be followed at once. */
+#define KS_FEXIT_SLOTS		8
+/* sizeof(struct ks_fexit_frame), and where its caller is. */
+#define KS_FEXIT_FRAME		128
+#define KS_FEXIT_CALLER		48
+
+#ifndef __ASSEMBLER__
+
+#include <linux/linkage.h>
+#include "hook.h"
+
+/* A call that is followed, on the stack of who calls. */
+struct ks_fexit_frame {
+	struct ks_call call;
+	u64 generation;		/* of the attachment that wanted it */
+	u8 data[KS_FEXIT_DATA] __aligned(8);
+};
+
+/* From the trampolines: a function is entered; true: its return is wanted, too. */
+asmlinkage bool ks_fexit_enter(unsigned int slot, struct ks_fexit_frame *frame);
+/* It returns. */
+asmlinkage void ks_fexit_leave(unsigned int slot, struct ks_fexit_frame *frame, long ret);
+
+#endif /* __ASSEMBLER__ */
+#endif /* KS_FEXIT_H */
