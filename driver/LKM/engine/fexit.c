@@ -8,10 +8,12 @@
  *
  * A call can sleep in there for as long as it likes, and comes back to the
  * trampoline: while calls have not returned the module stays.  They are
- * counted where preemption is off, together with the look at who wants them;
- * the few instructions around that never sleep, and the module waits for them
- * when it is unloaded.
+ * counted before it is looked whether anybody follows; so once nobody does and
+ * each CPU has been through the scheduler all that were seen are in the sum.
+ * The few instructions before and behind the counting never sleep, and the
+ * module waits for them when it is unloaded.
  */
+#include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/module.h>
 #include <linux/percpu.h>
@@ -23,6 +25,9 @@
 #include "fexit.h"
 #include "mechanism.h"
 
+/* Times that are waited, of 1 ms and more. */
+#define KS_FEXIT_PATIENCE	20
+
 struct ks_fexit {
 	struct ks_attachment attachment;
 	u64 generation;		/* no other has the same */
@@ -31,40 +36,47 @@ struct ks_fexit {
 	struct ftrace_ops ops;
 };
 
-/* A trampoline.  All but user is changed under fexit_lock. */
+/* A trampoline; changed under fexit_lock. */
 struct ks_fexit_slot {
-	struct ks_fexit *user;		/* whom the trampoline calls */
 	const char *target;		/* the last function that it was at */
 	bool taken;
 	bool holds;			/* a reference to the module */
 };
 
+/* For the trampolines. */
+DEFINE_PER_CPU(u32 [KS_FEXIT_SLOTS], ks_fexit_calls);
+u64 ks_fexit_generations[KS_FEXIT_SLOTS];
+u8 ks_fexit_asks[KS_FEXIT_SLOTS];
+
+/* Whom they call; probes read it with preemption off. */
+static struct ks_fexit *fexit_users[KS_FEXIT_SLOTS];
 static struct ks_fexit_slot fexit_slots[KS_FEXIT_SLOTS];
-static DEFINE_PER_CPU(u32 [KS_FEXIT_SLOTS], fexit_calls);
 static DEFINE_MUTEX(fexit_lock);
 static bool fexit_used;
 
 static void fexit_look(struct work_struct *work);
 static DECLARE_DELAYED_WORK(fexit_work, fexit_look);
 
+static bool fexit_enter(const struct ks_fexit *fx, struct ks_fexit_frame *frame)
+{
+	struct ks_hook *hook = fx->attachment.hook;
+	u64 token = ks_hook_count(hook);
+	bool wanted = fx->attachment.point->call.enter(hook, &frame->call, frame->data);
+
+	ks_hook_counted(hook, token);
+	return wanted;
+}
+
 asmlinkage bool ks_fexit_enter(unsigned int slot, struct ks_fexit_frame *frame)
 {
 	const struct ks_fexit *fx;
 	bool wanted = false;
-	struct ks_hook *hook;
-	u64 token;
 
 	preempt_disable_notrace();
-	fx = READ_ONCE(fexit_slots[slot].user);
+	fx = READ_ONCE(fexit_users[slot]);
 	if (likely(fx)) {
-		hook = fx->attachment.hook;
-		token = ks_hook_count(hook);
-		wanted = fx->attachment.point->call.enter(hook, &frame->call, frame->data);
-		ks_hook_counted(hook, token);
-	}
-	if (wanted) {
+		wanted = fexit_enter(fx, frame);
 		frame->generation = fx->generation;
-		__this_cpu_inc(fexit_calls[slot]);
 	}
 	preempt_enable_notrace();
 	return wanted;
@@ -72,36 +84,63 @@ asmlinkage bool ks_fexit_enter(unsigned int slot, struct ks_fexit_frame *frame)
 
 NOKPROBE_SYMBOL(ks_fexit_enter);
 
+/* The second half of a hit, or all of it; of one in so many. */
+static noinline void fexit_leave_timed(const struct ks_fexit *fx, long ret, void *data)
+{
+	struct ks_hook *hook = fx->attachment.hook;
+	u64 begin = local_clock();
+
+	fx->attachment.point->call.leave(hook, ret, data);
+	if (fx->attachment.point->call.enter)
+		ks_hook_recounted(hook, begin);
+	else
+		ks_hook_counted(hook, begin);
+}
+
+static __always_inline void fexit_leave(const struct ks_fexit *fx, long ret,
+					struct ks_fexit_frame *frame)
+{
+	const struct ks_point *point = fx->attachment.point;
+	struct ks_hook *hook = fx->attachment.hook;
+	void *data = &frame->call;
+	bool timed;
+
+	if (point->call.enter) {
+		data = frame->data;
+		timed = ks_hook_was_timed(hook);
+	} else {
+		timed = ks_hook_is_timed(hook);
+	}
+	if (likely(!timed))
+		point->call.leave(hook, ret, data);
+	else
+		fexit_leave_timed(fx, ret, data);
+}
+
 asmlinkage void ks_fexit_leave(unsigned int slot, struct ks_fexit_frame *frame, long ret)
 {
 	const struct ks_fexit *fx;
-	struct ks_hook *hook;
-	u64 token;
 
 	preempt_disable_notrace();
-	fx = READ_ONCE(fexit_slots[slot].user);
-	/* Who wanted it may have gone, and another one come. */
-	if (likely(fx && fx->generation == frame->generation)) {
-		hook = fx->attachment.hook;
-		token = ks_hook_recount(hook);
-		fx->attachment.point->call.leave(hook, ret, frame->data);
-		ks_hook_recounted(hook, token);
-	}
+	fx = READ_ONCE(fexit_users[slot]);
+	/* Who followed it may have gone, and another one come. */
+	if (likely(fx && fx->generation == frame->generation))
+		fexit_leave(fx, ret, frame);
 	/* Maybe not where it was counted: only the sum tells. */
-	__this_cpu_dec(fexit_calls[slot]);
+	__this_cpu_dec(ks_fexit_calls[slot]);
 	preempt_enable_notrace();
 }
 
 NOKPROBE_SYMBOL(ks_fexit_leave);
 
-/* Exact where there is no user, as then none is added. */
+/* Nobody follows, so none is added that stays. */
 static u32 fexit_sum(unsigned int slot)
 {
 	unsigned int cpu;
 	u32 sum = 0;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu(fexit_calls, cpu)[slot]);
+		sum += READ_ONCE(per_cpu(ks_fexit_calls, cpu)[slot]);
 	return sum;
 }
 
@@ -153,11 +192,17 @@ static int fexit_slot_take(const char *target)
 	return found;
 }
 
-/* Nobody enters it any more. */
+/*
+ * Nobody enters it any more.  Most calls return soon, and those that were only
+ * preempted are waited for; for the others the module stays.
+ */
 static void fexit_slot_leave(unsigned int slot)
 {
 	struct ks_fexit_slot *fs = &fexit_slots[slot];
+	unsigned int tries;
 
+	for (tries = 0; tries < KS_FEXIT_PATIENCE && !fs->holds && fexit_sum(slot); tries++)
+		msleep(1);
 	mutex_lock(&fexit_lock);
 	fs->taken = false;
 	if (!fs->holds && fexit_sum(slot)) {
@@ -177,6 +222,20 @@ static void fexit_free(struct ks_attachment *attachment)
 	kfree(fx);
 }
 
+static void fexit_follow(struct ks_fexit *fx)
+{
+	ks_fexit_asks[fx->slot] = fx->attachment.point->call.enter ? 1 : 0;
+	/* Whoever sees it sees all of it. */
+	smp_store_release(&fexit_users[fx->slot], fx);
+	smp_store_release(&ks_fexit_generations[fx->slot], fx->generation);
+}
+
+static void fexit_follow_no_more(struct ks_fexit *fx)
+{
+	WRITE_ONCE(ks_fexit_generations[fx->slot], 0);
+	WRITE_ONCE(fexit_users[fx->slot], NULL);
+}
+
 static int fexit_attach(struct ks_hook *hook, const struct ks_point *point,
 			struct ks_attachment **attachment)
 {
@@ -186,6 +245,7 @@ static int fexit_attach(struct ks_hook *hook, const struct ks_point *point,
 
 	BUILD_BUG_ON(sizeof(struct ks_fexit_frame) != KS_FEXIT_FRAME);
 	BUILD_BUG_ON(offsetof(struct ks_fexit_frame, call.caller) != KS_FEXIT_CALLER);
+	BUILD_BUG_ON(offsetof(struct ks_fexit_frame, generation) != KS_FEXIT_GENERATION);
 	if (!KS_FEXIT_WORKS)
 		return -EOPNOTSUPP;
 	fx = kzalloc(sizeof(*fx), GFP_KERNEL);
@@ -199,14 +259,13 @@ static int fexit_attach(struct ks_hook *hook, const struct ks_point *point,
 	if (err < 0)
 		goto err_free;
 	fx->slot = err;
-	/* Whoever sees it sees all of it. */
-	smp_store_release(&fexit_slots[fx->slot].user, fx);
+	fexit_follow(fx);
 	err = ks_direct_register(&fx->ops, fx->function, ks_fexit_trampolines[fx->slot]);
 	if (!err) {
 		*attachment = &fx->attachment;
 		return 0;
 	}
-	WRITE_ONCE(fexit_slots[fx->slot].user, NULL);
+	fexit_follow_no_more(fx);
 	ks_synchronize_probes();
 	fexit_slot_leave(fx->slot);
 err_free:
@@ -218,7 +277,7 @@ static void fexit_detach(struct ks_attachment *attachment)
 {
 	struct ks_fexit *fx = container_of(attachment, struct ks_fexit, attachment);
 
-	WRITE_ONCE(fexit_slots[fx->slot].user, NULL);
+	fexit_follow_no_more(fx);
 	if (!ks_direct_unregister(&fx->ops, fx->function, ks_fexit_trampolines[fx->slot]))
 		return;
 	attachment->stuck = true;

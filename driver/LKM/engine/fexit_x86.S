@@ -5,13 +5,14 @@
  * where it returns to.  It was not entered yet, so all registers that
  * arguments can be in are kept.
  */
-#include <linux/linkage.h>
+#include <asm/percpu.h>
 #include <asm/unwind_hints.h>
+#include "../compat/asm.h"
 #include "fexit.h"
 
 /* At each instruction the stack is that of a function, as whoever unwinds it sees it. */
 .macro FEXIT slot
-SYM_FUNC_START(ks_fexit_\slot)
+KS_FUNC_START(ks_fexit_\slot)
 	pushq	%rbp
 	movq	%rsp, %rbp
 	subq	$KS_FEXIT_FRAME, %rsp
@@ -21,6 +22,28 @@ SYM_FUNC_START(ks_fexit_\slot)
 	movq	%rcx, 24(%rsp)
 	movq	%r8, 32(%rsp)
 	movq	%r9, 40(%rsp)
+	/* Before it is looked whether anybody follows: who takes that away then counts. */
+	incl	PER_CPU_VAR(ks_fexit_calls + 4 * \slot)
+	movq	ks_fexit_generations + 8 * \slot(%rip), %rax
+	movq	%rax, KS_FEXIT_GENERATION(%rsp)
+	testq	%rax, %rax
+	jz	.Lpass_\slot
+	cmpb	$0, ks_fexit_asks + \slot(%rip)
+	jne	.Lask_\slot
+.Lfollow_\slot:
+	call	ks_fexit_body
+	movl	$\slot, %edi
+	movq	%rsp, %rsi
+	movq	%rax, %rdx
+	movq	%rax, KS_FEXIT_CALLER(%rsp)
+	call	ks_fexit_leave
+	movq	KS_FEXIT_CALLER(%rsp), %rax
+	leave
+	/* Not back into the function, which has run, but to its caller. */
+	addq	$8, %rsp
+	UNWIND_HINT_FUNC
+	RET
+.Lask_\slot:
 	movq	16(%rbp), %rax
 	movq	%rax, KS_FEXIT_CALLER(%rsp)
 	movl	$\slot, %edi
@@ -33,20 +56,10 @@ SYM_FUNC_START(ks_fexit_\slot)
 	movq	24(%rsp), %rcx
 	movq	32(%rsp), %r8
 	movq	40(%rsp), %r9
-	jz	.Lpass_\slot
-	call	ks_fexit_body
-	movl	$\slot, %edi
-	movq	%rsp, %rsi
-	movq	%rax, %rdx
-	movq	%rax, 0(%rsp)
-	call	ks_fexit_leave
-	movq	0(%rsp), %rax
-	leave
-	/* Not back into the function, which has run, but to its caller. */
-	addq	$8, %rsp
-	UNWIND_HINT_FUNC
-	RET
+	jnz	.Lfollow_\slot
 .Lpass_\slot:
+	/* Maybe on another CPU: only the sum tells. */
+	decl	PER_CPU_VAR(ks_fexit_calls + 4 * \slot)
 	leave
 	RET
 SYM_FUNC_END(ks_fexit_\slot)

@@ -78,7 +78,10 @@ struct ks_point {
 			       const struct nf_hook_state *state);
 		/* KRETPROBE, FEXIT: of a function with at most six arguments */
 		struct {
-			/* false: the return is of no interest */
+			/*
+			 * false: the return is of no interest.  May be NULL with
+			 * FEXIT: then data is a struct ks_call without a caller.
+			 */
 			bool (*enter)(struct ks_hook *hook,
 				      const struct ks_call *call, void *data);
 			void (*leave)(struct ks_hook *hook, long ret, void *data);
@@ -105,6 +108,8 @@ struct ks_point {
 	{ .mechanism = KSONDE_MECH_FEXIT, .target = function, \
 	  .call = { on_enter, on_leave, \
 		    (size) + BUILD_BUG_ON_ZERO((size) > KS_FEXIT_DATA) } }
+#define KS_FEXIT_RETURN(function, on_leave) \
+	{ .mechanism = KSONDE_MECH_FEXIT, .target = function, .call = { .leave = on_leave } }
 #define KS_SYSCALL(names, fn) \
 	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, .syscall = { fn } }
 #define KS_SYSCALL_FROM(names, on_enter, on_exit, size) \
@@ -172,11 +177,14 @@ struct ks_hook {
 extern struct ks_hook * const ks_hooks[];
 
 /* Counting and timing where preemption is off. */
+static __always_inline bool ks_hook_is_timed(struct ks_hook *hook)
+{
+	return __this_cpu_inc_return(hook->stats->hits) % KS_TIMED_EVERY == 0;
+}
+
 static __always_inline u64 ks_hook_count(struct ks_hook *hook)
 {
-	u64 hits = __this_cpu_inc_return(hook->stats->hits);
-
-	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
+	return likely(!ks_hook_is_timed(hook)) ? 0 : local_clock();
 }
 
 void ks_hook_timed(struct ks_hook *hook, u64 ns);
@@ -190,9 +198,14 @@ static __always_inline void ks_hook_counted(struct ks_hook *hook, u64 token)
 }
 
 /* The same for the second half of a hit: a return whose entry was counted. */
+static __always_inline bool ks_hook_was_timed(struct ks_hook *hook)
+{
+	return __this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY == 0;
+}
+
 static __always_inline u64 ks_hook_recount(struct ks_hook *hook)
 {
-	return likely(__this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY) ? 0 : local_clock();
+	return likely(!ks_hook_was_timed(hook)) ? 0 : local_clock();
 }
 
 static __always_inline void ks_hook_recounted(struct ks_hook *hook, u64 token)

@@ -59,6 +59,15 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	ks_record_commit(record);
 }
 
+/* All that the entry has is kept to the return. */
+static void left(struct ks_hook *hook, long ret, void *call)
+{
+	struct opening opening;
+
+	if (enter(hook, call, &opening))
+		leave(hook, ret, &opening);
+}
+
 static void asked(struct ks_hook *hook, const struct ks_call *call)
 {
 	struct opening opening;
@@ -75,8 +84,8 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 
 /* The last ones are for kernels whose kprobes cannot be where ftrace is: no result, no file. */
 static const struct ks_point points[] = {
-	KS_FEXIT("do_filp_open", enter, leave, sizeof(struct opening)),
-	KS_FEXIT("do_file_open", enter, leave, sizeof(struct opening)),
+	KS_FEXIT_RETURN("do_filp_open", left),
+	KS_FEXIT_RETURN("do_file_open", left),
 	KS_KRETPROBE("do_filp_open do_file_open", enter, leave, sizeof(struct opening)),
 	KS_FTRACE("do_filp_open", asked),
 	KS_FTRACE("do_file_open", asked),
