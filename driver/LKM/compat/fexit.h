@@ -19,6 +19,7 @@
 
 /* fexit_x86.S */
 extern const unsigned long ks_fexit_trampolines[];
+extern const unsigned long ks_fentry_trampolines[];
 
 #ifdef KS_HAVE_FTRACE_DIRECT
 #define ks_direct_register_ops		register_ftrace_direct
@@ -73,6 +74,7 @@ static inline void ks_synchronize_direct(void)
 #else
 #define KS_FEXIT_WORKS	false
 #define ks_fexit_trampolines	((const unsigned long *)NULL)
+#define ks_fentry_trampolines	((const unsigned long *)NULL)
 
 static inline int ks_direct_register(struct ftrace_ops *ops, unsigned long function,
 				     unsigned long trampoline)

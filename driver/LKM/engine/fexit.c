@@ -167,6 +167,11 @@ static void fexit_look(struct work_struct *work)
 		schedule_delayed_work(&fexit_work, HZ / 10);
 }
 
+void ks_fexit_use(void)
+{
+	fexit_used = true;
+}
+
 /* One that is free: best that of the same function, never one with other calls in it. */
 static int fexit_slot_take(const char *target)
 {
@@ -186,7 +191,7 @@ static int fexit_slot_take(const char *target)
 	if (found >= 0) {
 		fexit_slots[found].taken = true;
 		fexit_slots[found].target = target;
-		fexit_used = true;
+		ks_fexit_use();
 	}
 	mutex_unlock(&fexit_lock);
 	return found;
@@ -280,10 +285,7 @@ static void fexit_detach(struct ks_attachment *attachment)
 	fexit_follow_no_more(fx);
 	if (!ks_direct_unregister(&fx->ops, fx->function, ks_fexit_trampolines[fx->slot]))
 		return;
-	attachment->stuck = true;
-	__module_get(THIS_MODULE);
-	pr_err("the kernel could not take a probe of %s away: the module stays until the next boot\n",
-	       attachment->hook->name);
+	ks_attachment_is_stuck(attachment);
 }
 
 void ks_fexit_uninit(void)

@@ -12,6 +12,10 @@
 #define KS_FEXIT_CALLER		48
 #define KS_FEXIT_GENERATION	56
 
+/* Of those that only look at the entry, whether bits are set; and struct ks_call. */
+#define KS_FENTRY_SLOTS		2
+#define KS_FENTRY_FRAME		56
+
 #ifndef __ASSEMBLER__
 
 #include <linux/linkage.h>
@@ -36,6 +40,15 @@ extern u8 ks_fexit_asks[KS_FEXIT_SLOTS];
 asmlinkage bool ks_fexit_enter(unsigned int slot, struct ks_fexit_frame *frame);
 /* It returns. */
 asmlinkage void ks_fexit_leave(unsigned int slot, struct ks_fexit_frame *frame, long ret);
+
+/* ftrace.c: which bits, in what of the first argument; 0: none. */
+extern u32 ks_fentry_bits[KS_FENTRY_SLOTS];
+extern u32 ks_fentry_offsets[KS_FENTRY_SLOTS];
+/* One of them is set. */
+asmlinkage void ks_fentry_enter(unsigned int slot, const struct ks_call *call);
+
+/* Trampolines are in use: the module waits for them when it is unloaded. */
+void ks_fexit_use(void);
 
 #endif /* __ASSEMBLER__ */
 #endif /* KS_FEXIT_H */

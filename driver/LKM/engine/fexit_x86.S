@@ -86,10 +86,50 @@ SYM_FUNC_END(ks_fexit_body)
 	FEXIT 6
 	FEXIT 7
 
+/* Asks for bits, and mostly goes back at once. */
+.macro FENTRY slot
+KS_FUNC_START(ks_fentry_\slot)
+	movl	ks_fentry_offsets + 4 * \slot(%rip), %eax
+	movl	ks_fentry_bits + 4 * \slot(%rip), %r11d
+	testl	%r11d, (%rdi, %rax)
+	jnz	.Lbits_\slot
+	RET
+.Lbits_\slot:
+	pushq	%rbp
+	movq	%rsp, %rbp
+	subq	$KS_FENTRY_FRAME, %rsp
+	movq	%rdi, 0(%rsp)
+	movq	%rsi, 8(%rsp)
+	movq	%rdx, 16(%rsp)
+	movq	%rcx, 24(%rsp)
+	movq	%r8, 32(%rsp)
+	movq	%r9, 40(%rsp)
+	movq	16(%rbp), %rax
+	movq	%rax, KS_FEXIT_CALLER(%rsp)
+	movl	$\slot, %edi
+	movq	%rsp, %rsi
+	call	ks_fentry_enter
+	movq	0(%rsp), %rdi
+	movq	8(%rsp), %rsi
+	movq	16(%rsp), %rdx
+	movq	24(%rsp), %rcx
+	movq	32(%rsp), %r8
+	movq	40(%rsp), %r9
+	leave
+	RET
+SYM_FUNC_END(ks_fentry_\slot)
+.endm
+
+	FENTRY 0
+	FENTRY 1
+
 	.pushsection .rodata
 	.balign	8
 SYM_DATA_START(ks_fexit_trampolines)
 	.quad	ks_fexit_0, ks_fexit_1, ks_fexit_2, ks_fexit_3
 	.quad	ks_fexit_4, ks_fexit_5, ks_fexit_6, ks_fexit_7
 SYM_DATA_END(ks_fexit_trampolines)
+SYM_DATA_START(ks_fentry_trampolines)
+	.quad	ks_fentry_0, ks_fentry_1
+SYM_DATA_END(ks_fentry_trampolines)
 	.popsection

@@ -40,6 +40,23 @@ static const struct ks_mechanism * const ks_mechanisms[] = {
 
 static DEFINE_MUTEX(ks_engine_lock);
 
+void ks_attachment_is_stuck(struct ks_attachment *attachment)
+{
+	if (attachment->stuck)
+		return;
+	attachment->stuck = true;
+	__module_get(THIS_MODULE);
+	pr_err("the kernel could not take a probe of %s away: the module stays until the next boot\n",
+	       attachment->hook->name);
+}
+
+void ks_engine_wanted(void)
+{
+	mutex_lock(&ks_engine_lock);
+	ks_ftrace_wanted();
+	mutex_unlock(&ks_engine_lock);
+}
+
 bool ks_engine_observes(void)
 {
 	return !*observe_nothing;

@@ -265,6 +265,8 @@ bool ks_engine_observes(void);
  */
 void ks_engine_arm(u64 events);
 void ks_engine_disarm(u64 events);
+/* What sessions want of what is armed has changed.  May sleep. */
+void ks_engine_wanted(void);
 /* Whether hook serves one of events. */
 bool ks_engine_serves(const struct ks_hook *hook, u64 events);
 

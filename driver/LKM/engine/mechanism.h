@@ -34,6 +34,12 @@ static inline void ks_attachment_free(const struct ks_mechanism *mechanism,
 		mechanism->free(attachment);
 }
 
+/* The kernel has it still: neither it nor the module is ever given back. */
+void ks_attachment_is_stuck(struct ks_attachment *attachment);
+
+/* ftrace.c: which bits are asked for depends on what is wanted. */
+void ks_ftrace_wanted(void);
+
 extern const struct ks_mechanism ks_mech_tracepoint;
 extern const struct ks_mechanism ks_mech_ftrace;
 extern const struct ks_mechanism ks_mech_kprobe;
