@@ -104,7 +104,7 @@ def test_a_call_that_sleeps_keeps_the_module(tmpfs: Path) -> None:
         let_go(fifo, process)
         tap.collect()
         assert tap.one("open", facts["tgid"], filename=f"{tmpfs}/none").result == -errno.ENOENT
-        assert not tap.of("open", process.pid)
+        assert not tap.of("open", filename=str(fifo))
     context.__exit__(None, None, None)
     assert soon(lambda: unload() == 0)
     assert load() == 0 and not PENDING.read_text()
@@ -131,7 +131,7 @@ def test_armed_and_disarmed_under_load(tmpfs: Path) -> None:
     ]
     seen = 0
     try:
-        for number in range(40):
+        for number in range(12):
             with ksonde.open(["open", "connect"], ring_bytes=1 << 20) as session:
                 seen += len(session.read(0.2))
             if number % 4 == 0:
@@ -141,7 +141,7 @@ def test_armed_and_disarmed_under_load(tmpfs: Path) -> None:
         for shell in shells:
             os.killpg(shell.pid, 9)
             shell.wait()
-    assert seen > 1000
+    assert seen > 100
     assert soon(lambda: not PENDING.read_text())
 
 
@@ -159,8 +159,14 @@ def records(tmpfs: Path, port: int) -> list[dict[str, Any]]:
         )
         tap.collect()
         found = [*tap.of("open", done.pid), *tap.of("connect", done.pid)]
-    own = ("time", "seq", "cpu", "tid", "tgid", "start_time", "local_port", "socket", "hook", "pgid")
-    kept = [{name: value for name, value in record.to_dict().items() if name not in own} for record in found]
+    kept = [(record.event, sorted(record.to_dict()["data"].items())) for record in found]
+    # What act says of itself it reads from /proc; ports and sockets are another one's each time.
+    own = ("local_port", "socket")
+    kept = [
+        {"event": event, **{name: value for name, value in data if name not in own}}
+        for event, data in kept
+        if not str(dict(data).get("filename")).startswith("/proc/")
+    ]
     return [{"mechanisms": (names["open"], names["connect"])}, *kept]
 
 
@@ -212,14 +218,14 @@ def test_others_at_the_same_function(tmpfs: Path, tracer: str, first: bool) -> N
         assert next(h.mechanism for h in session.device.hooks() if h.name == "open") == "fexit"
         if not first:
             outer.__enter__()
-        facts = act(f"open={os.O_RDWR | os.O_CREAT}:0:{tmpfs}/x", f"open=0:0:{tmpfs}/none")["open"]
+        pid = act(f"open={os.O_RDWR | os.O_CREAT}:0:{tmpfs}/x", f"open=0:0:{tmpfs}/none").pid
         text = (TRACING / "trace").read_text()
         if not first:
             outer.__exit__(None, None, None)
         act(f"open=0:0:{tmpfs}/x")
         tap.collect()
-        one = tap.one("open", facts["tgid"], filename=f"{tmpfs}/x")
-        two = tap.one("open", facts["tgid"], filename=f"{tmpfs}/none")
+        one = tap.one("open", pid, filename=f"{tmpfs}/x")
+        two = tap.one("open", pid, filename=f"{tmpfs}/none")
         assert (one.result, one.path, two.result) == (0, f"{tmpfs}/x", -errno.ENOENT)
     if first:
         outer.__exit__(None, None, None)
