@@ -159,14 +159,13 @@ def records(tmpfs: Path, port: int) -> list[dict[str, Any]]:
         )
         tap.collect()
         found = [*tap.of("open", done.pid), *tap.of("connect", done.pid)]
-    kept = [(record.event, sorted(record.to_dict()["data"].items())) for record in found]
     # What act says of itself it reads from /proc; ports and sockets are another one's each time.
     own = ("local_port", "socket")
-    kept = [
-        {"event": event, **{name: value for name, value in data if name not in own}}
-        for event, data in kept
-        if not str(dict(data).get("filename")).startswith("/proc/")
-    ]
+    kept = []
+    for record in found:
+        data = record.to_dict()["data"]
+        if not str(data.get("filename")).startswith("/proc/"):
+            kept.append({"event": record.event, **{name: data[name] for name in data if name not in own}})
     return [{"mechanisms": (names["open"], names["connect"])}, *kept]
 
 

@@ -21,8 +21,4 @@
 #define RET	ret
 #endif
 
-/* A function whose address is taken. */
-#define KS_FUNC_START(name) \
-	SYM_START(name, SYM_L_GLOBAL, SYM_A_ALIGN) KS_ENDBR
-
 #endif /* KS_COMPAT_ASM_H */

@@ -109,6 +109,7 @@ static inline bool ks_path_is_made_up(const struct path *path)
 	return dentry->d_op && dentry->d_op->d_dname &&
 	       (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root);
 }
+
 /* place.c: only the flags. */
 void ks_path_flag(struct ks_record *record, const struct path *path);
 void ks_path_flag_removed(struct ks_record *record, const struct path *path);

@@ -207,7 +207,7 @@ static void fexit_slot_leave(unsigned int slot)
 	unsigned int tries;
 
 	for (tries = 0; tries < KS_FEXIT_PATIENCE && !fs->holds && fexit_sum(slot); tries++)
-		msleep(1);
+		usleep_range(1000, 2000);
 	mutex_lock(&fexit_lock);
 	fs->taken = false;
 	if (!fs->holds && fexit_sum(slot)) {
@@ -232,6 +232,7 @@ static void fexit_follow(struct ks_fexit *fx)
 	ks_fexit_asks[fx->slot] = fx->attachment.point->call.enter ? 1 : 0;
 	/* Whoever sees it sees all of it. */
 	smp_store_release(&fexit_users[fx->slot], fx);
+	/* And whoever is told to follow sees whom. */
 	smp_store_release(&ks_fexit_generations[fx->slot], fx->generation);
 }
 
@@ -253,6 +254,8 @@ static int fexit_attach(struct ks_hook *hook, const struct ks_point *point,
 	BUILD_BUG_ON(offsetof(struct ks_fexit_frame, generation) != KS_FEXIT_GENERATION);
 	if (!KS_FEXIT_WORKS)
 		return -EOPNOTSUPP;
+	if (point->call.data_size > KS_FEXIT_DATA)
+		return -E2BIG;
 	fx = kzalloc(sizeof(*fx), GFP_KERNEL);
 	if (!fx)
 		return -ENOMEM;

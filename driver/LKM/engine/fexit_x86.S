@@ -12,7 +12,8 @@
 
 /* At each instruction the stack is that of a function, as whoever unwinds it sees it. */
 .macro FEXIT slot
-KS_FUNC_START(ks_fexit_\slot)
+SYM_START(ks_fexit_\slot, SYM_L_GLOBAL, SYM_A_ALIGN)
+	KS_ENDBR
 	pushq	%rbp
 	movq	%rsp, %rbp
 	subq	$KS_FEXIT_FRAME, %rsp
@@ -88,7 +89,8 @@ SYM_FUNC_END(ks_fexit_body)
 
 /* Asks for bits, and mostly goes back at once. */
 .macro FENTRY slot
-KS_FUNC_START(ks_fentry_\slot)
+SYM_START(ks_fentry_\slot, SYM_L_GLOBAL, SYM_A_ALIGN)
+	KS_ENDBR
 	movl	ks_fentry_offsets + 4 * \slot(%rip), %eax
 	movl	ks_fentry_bits + 4 * \slot(%rip), %r11d
 	testl	%r11d, (%rdi, %rax)

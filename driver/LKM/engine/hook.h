@@ -9,7 +9,6 @@
 
 #include <linux/atomic.h>
 #include <linux/bitops.h>
-#include <linux/build_bug.h>
 #include <linux/percpu.h>
 #include <linux/preempt.h>
 #include <linux/sched/clock.h>
@@ -106,8 +105,7 @@ struct ks_point {
 	  .call = { on_enter, on_leave, size } }
 #define KS_FEXIT(function, on_enter, on_leave, size) \
 	{ .mechanism = KSONDE_MECH_FEXIT, .target = function, \
-	  .call = { on_enter, on_leave, \
-		    (size) + BUILD_BUG_ON_ZERO((size) > KS_FEXIT_DATA) } }
+	  .call = { on_enter, on_leave, size } }
 #define KS_FEXIT_RETURN(function, on_leave) \
 	{ .mechanism = KSONDE_MECH_FEXIT, .target = function, .call = { .leave = on_leave } }
 #define KS_SYSCALL(names, fn) \

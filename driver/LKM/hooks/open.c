@@ -28,8 +28,8 @@ static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 	       !(opening->flags->open_flag & __FMODE_EXEC);
 }
 
-static __always_inline struct ks_record *record_open(struct ks_hook *hook,
-						      const struct opening *opening)
+static __always_inline struct ks_record *
+record_open(struct ks_hook *hook, const struct opening *opening)
 {
 	struct ks_event_open *e;
 	struct ks_record *record;
