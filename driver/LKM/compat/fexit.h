@@ -58,7 +58,12 @@ static inline int ks_direct_unregister(struct ftrace_ops *ops, unsigned long fun
 		ks_ftrace_free_filter(ops);
 	return err;
 #else
-	return unregister_ftrace_direct(function, trampoline);
+	int err = unregister_ftrace_direct(function, trampoline);
+
+	/* With an ops of one's own the kernel has waited for who is in there. */
+	if (!err)
+		synchronize_rcu_tasks();
+	return err;
 #endif
 }
 
