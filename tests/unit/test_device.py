@@ -75,7 +75,7 @@ def test_schema_is_read_once(driver: FakeDriver) -> None:
 
 
 def test_hooks(driver: FakeDriver) -> None:
-    driver.hooks.append({"event": 77, "state": 9, "mechanism": 9, "name": b"new"})
+    driver.hooks.append({"event": 77, "state": 9, "mechanism": 99, "name": b"new"})
     with Device() as device:
         connect, fork, new = device.hooks()
     assert (connect.index, connect.name, connect.event, connect.state) == (0, "connect", "connect", "armed")
@@ -84,7 +84,7 @@ def test_hooks(driver: FakeDriver) -> None:
     assert connect.detail == ["kretprobe __sys_connect: taken"]
     assert (fork.event, fork.state, fork.mechanism) == (None, "unavailable", "none")
     assert fork.detail == ["a: no such symbol", "b: refused"]
-    assert (new.event, new.state, new.mechanism) == (None, "HookState 9", "Mechanism 9")
+    assert (new.event, new.state, new.mechanism) == (None, "HookState 9", "Mechanism 99")
 
 
 # --------------------------------------------------------- wait_for_device --

@@ -21,7 +21,7 @@ struct point { const char *target; uint32_t mechanism; void *handlers[3]; };
 struct hook { uint64_t other; uint32_t event; bool always; const char *name; const struct point *points; };
 struct table {
 	uint32_t format, hook_name, hook_event, hook_always, hook_points, point_size, point_mechanism,
-		point_target, ftrace_works, reserved;
+		point_target, ftrace_works, fexit_works;
 	struct hook * const *hooks;
 	const char * const *prefixes;
 	const uint16_t *ids;
@@ -68,6 +68,7 @@ def test_the_table(ko: Path) -> None:
         Hook("execve_failed", 59, always=True, points=(Point("syscall", "execve execveat"),)),
     )
     assert table.ftrace_works
+    assert not table.fexit_works
     assert table.syscall_prefixes == ("__x64_sys_", "__ia32_sys_")
 
 

@@ -184,6 +184,12 @@ def test_why_it_cannot_be_unloaded(tmp_path: Path) -> None:
     with pytest.raises(module.InUse, match=r"in use: agent\[77\]") as busy:
         module.unload(FakeMachine(tmp_path, code=1, says="rmmod: ERROR: Module ksonde is in use"))
     assert busy.value.exit_code == 5
+    tree(tmp_path, {"/sys/module/ksonde/parameters/pending": "2 do_filp_open\n1 x\n"})
+    (tmp_path / "proc/77/fd/3").unlink()
+    with pytest.raises(
+        module.InUse, match="2 calls of do_filp_open, 1 call of x that it has followed did not"
+    ):
+        module.unload(FakeMachine(tmp_path, code=1, says="rmmod: ERROR: Module ksonde is in use"))
     with pytest.raises(KsondeError, match="cannot be unloaded: strange"):
         module.unload(FakeMachine(tmp_path, code=1, says="strange"))
 
@@ -194,6 +200,12 @@ def test_status(tmp_path: Path) -> None:
     assert (found.version, found.users, found.state, found.size) == (__version__, 2, "Live", 196608)
     assert found.parameters == {"ring_max": "67108864", "sessions_max": "8"}
     assert found.device.startswith("06")
+    assert found.pending == ()
+    found = module.status(
+        Machine(tree(tmp_path, {"/sys/module/ksonde/parameters/pending": "1 do_filp_open\n"}))
+    )
+    assert found.pending == ("1 call of do_filp_open",)
+    assert "pending" not in found.parameters
 
 
 def test_who_holds_the_device_of_this_machine() -> None:

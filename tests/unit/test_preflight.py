@@ -292,7 +292,9 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
     for name in off:
         del config[name]
     found = None if names is None else symbols.Symbols("a test", frozenset(names))
-    table = Table((), more.pop("ftrace_works", True), ("__x64_sys_", "__ia32_sys_"))
+    table = Table(
+        (), more.pop("ftrace_works", True), more.pop("fexit_works", True), ("__x64_sys_", "__ia32_sys_")
+    )
     return preflight.Judge(config, found, table, more.pop("architecture", "x86_64")).obstacle(point)
 
 
@@ -310,6 +312,9 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
         (Point("ftrace", "f"), {"names": ["f"]}, ""),
         (Point("ftrace", "f"), {"names": ["g"]}, "this kernel has no such function"),
         (Point("ftrace", "f"), {"names": ["f"], "ftrace_works": False}, "this kernel was built without it"),
+        (Point("fexit", "f"), {"names": ["f"], "fexit_works": False}, "this kernel was built without it"),
+        (Point("fexit", "f"), {}, "this kernel has no such function"),
+        (Point("fexit", "f"), {"names": ["f"]}, ""),
         (Point("ftrace", "f"), {"names": ["f"], "off": ["KALLSYMS"]}, "CONFIG_KALLSYMS is off"),
         (Point("kprobe", "f"), {"names": ["f"]}, ""),
         (Point("kprobe", "f"), {"names": ["f", "_kbl_addr_f"]}, "the kernel refuses a probe there"),

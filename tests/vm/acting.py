@@ -403,10 +403,10 @@ def _module_call(number: int, *arguments: Any) -> int:
     return ctypes.get_errno() if libc.syscall(number, *arguments) else 0
 
 
-def load() -> int:
+def load(parameters: bytes = b"") -> int:
     """finit_module(2) of the driver, without a program; 0 or an errno value."""
     with DRIVER.open("rb") as file:
-        return _module_call(313, file.fileno(), b"", 0)
+        return _module_call(313, file.fileno(), parameters, 0)
 
 
 def unload() -> int:

@@ -352,7 +352,7 @@ def test_ftrace_is_switched_off() -> None:
         scanned.settle()
         with switched(Path("/proc/sys/kernel/ftrace_enabled")):
             # One for all hooks, and one for each mechanism of functions that is used.
-            mechanisms = scanned.mechanisms("ftrace", "kretprobe", "syscall", "kprobe")
+            mechanisms = scanned.mechanisms("ftrace", "kretprobe", "syscall", "kprobe", "fexit")
             assert len(mechanisms) > 1
             assert sensor(scanned.next(1 + len(mechanisms))) == [
                 ("ftrace", "it was switched off for all", FOUND),

@@ -71,7 +71,7 @@ class Storm:
 def test_nothing_is_armed_without_a_session() -> None:
     assert_nothing_armed()
     assert not kprobes()
-    with ksonde.open(["connect", "update_cred"], start=False) as session:
+    with ksonde.open(["connect", "update_cred", "chmod"], start=False) as session:
         assert_nothing_armed()
         session.start()
         assert users()["connect"] == (1, "armed")

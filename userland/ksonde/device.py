@@ -74,7 +74,7 @@ class HookInfo:
         event: the event that it records, None for bookkeeping.
         state: idle (nobody wants it), armed, degraded (by a later candidate), unavailable, disarmed (by the
             governor, for a while).
-        mechanism: none, tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier, netfilter.
+        mechanism: none, tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier, netfilter, fexit.
         target: symbol or tracepoint taken.
         users: sessions that want it.
         hits: since load.

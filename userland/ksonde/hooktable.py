@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 #: By number, as ksonde.uapi.Mechanism has them; that needs construct, which preflight does without.
 MECHANISMS = (
     "none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit", "notifier", "netfilter",
+    "fexit",
 )  # fmt: skip
 _FORMAT = 1
 _SYMBOL = b"ks_table"
@@ -67,11 +68,13 @@ class Table:
     Attributes:
         hooks: in the order in which they are armed.
         ftrace_works: the headers offered what ftrace hooks need.
+        fexit_works: and what fexit hooks need.
         syscall_prefixes: what the kernel puts before the names of system calls' functions.
     """
 
     hooks: tuple[Hook, ...]
     ftrace_works: bool
+    fexit_works: bool
     syscall_prefixes: tuple[str, ...]
 
 
@@ -97,6 +100,7 @@ def _read(file: _Object) -> Table:
     return Table(
         hooks=tuple(_hook(file, layout, ids, place) for place in file.pointers(hooks)),
         ftrace_works=bool(numbers[8]),
+        fexit_works=bool(numbers[9]),
         syscall_prefixes=tuple(file.text(place) for place in file.pointers(prefixes)),
     )
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Optional
 from ksonde import __version__
 from ksonde.errors import Busy, DeviceMissing, KsondeError, PermissionRefused
 from ksonde.machine import Machine
-from ksonde.text import printable
+from ksonde.text import plural, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,6 +23,8 @@ PATIENCE = 5.0
 #: What gzip, xz and zstd files begin with.
 _COMPRESSED = (b"\x1f\x8b", b"\xfd7", b"(\xb5")
 _NODE = Path("/dev/ksonde")
+#: A parameter that is a list of calls, not a setting.
+_PENDING = "pending"
 CLONE = Path(__file__).resolve().parents[2]
 #: Where a clone's build leaves the module.
 BUILT = (CLONE / "driver" / "LKM" / "ksonde.ko", CLONE / "ksonde.ko")
@@ -48,18 +50,26 @@ class NotAllowed(PermissionRefused):
 
 
 class InUse(Busy):
-    """The module cannot be unloaded: somebody has the device open.
+    """The module cannot be unloaded: somebody has the device open, or calls go through the module still.
 
     Attributes:
         holders: those processes, as far as they can be seen.
+        pending: those calls, "2 calls of do_filp_open" each.
     """
 
-    def __init__(self, holders: Sequence[str]) -> None:
+    def __init__(self, holders: Sequence[str], pending: Sequence[str] = ()) -> None:
+        self.holders = tuple(holders)
+        self.pending = tuple(pending)
+        if pending and not holders:
+            super().__init__(
+                f"the module is in use: {', '.join(pending)} that it has followed did not return yet",
+                "they sleep, as an open of a FIFO does: try again when they have returned",
+            )
+            return
         who = f": {', '.join(holders)}" if holders else ""
         super().__init__(
             f"the module is in use{who}", "end these readers first" if who else "end its readers first"
         )
-        self.holders = tuple(holders)
 
 
 class OtherVersion(KsondeError):
@@ -88,6 +98,7 @@ class Status:
     parameters: dict[str, str] = field(default_factory=dict)
     device: str = ""
     holders: tuple[str, ...] = ()
+    pending: tuple[str, ...] = ()
 
 
 def status(machine: Optional[Machine] = None) -> Status:
@@ -99,10 +110,22 @@ def status(machine: Optional[Machine] = None) -> Status:
     size, users, state = _proc_modules(machine)
     directory = machine.path("/sys/module/ksonde/parameters")
     names = sorted(entry.name for entry in directory.iterdir()) if directory.is_dir() else []
+    names = [name for name in names if name != _PENDING]
     values = {name: (machine.read(f"/sys/module/ksonde/parameters/{name}") or "").strip() for name in names}
     node = machine.path("/dev/ksonde")
     device = f"{node.stat().st_mode & 0o7777:04o} {_owner(node)}" if node.exists() else ""
-    return Status(True, version, users, state, size, values, device, tuple(holders(machine)))
+    return Status(
+        True, version, users, state, size, values, device, tuple(holders(machine)), tuple(pending(machine))
+    )
+
+
+def pending(machine: Optional[Machine] = None) -> Iterable[str]:
+    """Calls that no session follows any more, but that have yet to return through the module."""
+    machine = machine or Machine()
+    for line in (machine.read(f"/sys/module/ksonde/parameters/{_PENDING}") or "").splitlines():
+        count, _, function = line.partition(" ")
+        if count.isdecimal():
+            yield f"{plural(int(count), 'call')} of {printable(function)}"
 
 
 def holders(machine: Optional[Machine] = None) -> Iterable[str]:
@@ -169,7 +192,7 @@ def unload(machine: Optional[Machine] = None) -> None:
         return
     said = answer.stderr.strip()
     if "in use" in said or "temporarily unavailable" in said or "busy" in said.lower():
-        raise InUse(list(holders(machine)))
+        raise InUse(list(holders(machine)), list(pending(machine)))
     raise KsondeError(f"the module cannot be unloaded: {_last_line(said)}", "`dmesg | tail` may say more")
 
 

@@ -340,16 +340,19 @@ class Judge:
     def hook(self, hook: Hook) -> Prediction:
         """What will become of a hook."""
         said: list[str] = []
-        for number, point in enumerate(hook.points):
+        state = ARMED
+        for point in hook.points:
             why = self.obstacle(point)
             said.append(
                 f"{point.mechanism} {point.target}: {why or ('taken' if self.symbols else 'may be taken')}"
             )
             if not why:
-                state = ARMED if number == 0 else DEGRADED
                 if self.symbols is None:
                     state = UNKNOWN
                 return Prediction(hook.name, state, point.mechanism, point.target, tuple(said))
+            # A fexit costs less than what stands behind it, but records no more.
+            if point.mechanism != "fexit":
+                state = DEGRADED
         return Prediction(hook.name, UNAVAILABLE, detail=tuple(said))
 
     def obstacle(self, point: Point) -> str:
@@ -359,6 +362,7 @@ class Judge:
             "ftrace": self._ftrace,
             "kprobe": self._kprobe,
             "kretprobe": self._kretprobe,
+            "fexit": self._fexit,
             "syscall": self._syscall,
             "sys_exit": lambda _names: self._tracepoint("sys_exit"),
             "notifier": self._notifier,
@@ -389,6 +393,12 @@ class Judge:
 
     def _ftrace(self, name: str) -> str:
         if not self.table.ftrace_works:
+            return "this kernel was built without it"
+        return self._off("FUNCTION_TRACER", "KPROBES", "KALLSYMS") or self._function(name)
+
+    def _fexit(self, name: str) -> str:
+        """It may still be refused, where somebody else makes direct calls from there."""
+        if not self.table.fexit_works:
             return "this kernel was built without it"
         return self._off("FUNCTION_TRACER", "KPROBES", "KALLSYMS") or self._function(name)
 

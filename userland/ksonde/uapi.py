@@ -116,6 +116,7 @@ class Mechanism(IntEnum):
     SYS_EXIT = 6
     NOTIFIER = 7
     NETFILTER = 8
+    FEXIT = 9
 
 
 class FilterFlag(IntFlag):

@@ -337,6 +337,7 @@ _ENUMS: dict[str, dict[int, str]] = {
         6: "sys_exit",
         7: "notifier",
         8: "netfilter",
+        9: "fexit",
     },
 }
 DROP_REASONS: dict[str, str] = {

@@ -7,13 +7,15 @@
 #ifndef KS_CONTEXT_H
 #define KS_CONTEXT_H
 
+#include <linux/dcache.h>
+#include <linux/mount.h>
+#include <linux/path.h>
 #include <linux/types.h>
 #include "../compat/sched.h"
 #include "../core/record.h"
 
 struct file;
 struct files_struct;
-struct path;
 struct sock;
 struct task_struct;
 
@@ -100,7 +102,14 @@ bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd);
 bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
 			 const struct path *path);
 /* As d_path() asks: pipes, sockets, memfd. */
-bool ks_path_is_made_up(const struct path *path);
+static inline bool ks_path_is_made_up(const struct path *path)
+{
+	const struct dentry *dentry = path->dentry;
+
+	return dentry->d_op && dentry->d_op->d_dname &&
+	       (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root);
+}
+
 /* place.c: only the flags. */
 void ks_path_flag(struct ks_record *record, const struct path *path);
 void ks_path_flag_removed(struct ks_record *record, const struct path *path);

@@ -28,15 +28,7 @@ void ks_path_init(void)
 	ks_walk_init();
 }
 
-bool ks_path_is_made_up(const struct path *path)
-{
-	const struct dentry *dentry = path->dentry;
-
-	return dentry->d_op && dentry->d_op->d_dname &&
-	       (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root);
-}
-
-static char *path_format(const struct path *path, char *buffer, size_t size)
+static __always_inline char *path_format(const struct path *path, char *buffer, size_t size)
 {
 	char *begin = ERR_PTR(-ENOENT);
 	bool looked;

@@ -10,16 +10,16 @@
 #include <linux/magic.h>
 #include <linux/mount.h>
 #include <linux/path.h>
-#include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include "../compat/fs_struct.h"
 #include "../compat/mount.h"
+#include "../compat/rcupdate.h"
 #include "context.h"
 
 /* Steps; what is deeper is taken to be inside. */
 #define KS_PLACE_DEPTH	1024
 
-/* Under rcu_read_lock(). */
+/* Under ks_probe_read_lock(). */
 static bool is_below(const struct path *path, const struct path *root)
 {
 	/* Nearly always: then all of its mount is below it, and no directory need be climbed. */
@@ -49,10 +49,10 @@ static bool is_outside(const struct path *path)
 
 	if (!fs || !ks_knows_mounts)
 		return false;
-	rcu_read_lock();
+	ks_probe_read_lock();
 	if (ks_fs_path(fs, &fs->root, &root))
 		outside = !is_below(path, &root);
-	rcu_read_unlock();
+	ks_probe_read_unlock();
 	return outside;
 }
 

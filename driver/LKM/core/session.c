@@ -200,6 +200,7 @@ static void session_want(struct ks_session *session, u64 events)
 		WRITE_ONCE(ks_wanted[event], events & BIT_ULL(event) ?
 						     ks_wanted[event] | session->bit :
 						     ks_wanted[event] & ~session->bit);
+	ks_engine_wanted();
 	mutex_unlock(&ks_active_lock);
 }
 

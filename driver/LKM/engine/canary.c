@@ -55,6 +55,11 @@ static void canary_call_kretprobe(void)
 	ks_canary_kretprobe();
 }
 
+static void canary_call_fexit(void)
+{
+	ks_canary_fexit();
+}
+
 static struct ks_canary ks_canaries[] = {
 	{
 		.mechanism = &ks_mech_tracepoint,
@@ -72,6 +77,10 @@ static struct ks_canary ks_canaries[] = {
 		.mechanism = &ks_mech_kretprobe,
 		.point = KS_KRETPROBE("ks_canary_kretprobe", canary_called, canary_returned, 0),
 		.act = canary_call_kretprobe,
+	}, {
+		.mechanism = &ks_mech_fexit,
+		.point = KS_FEXIT_RETURN("ks_canary_fexit", canary_returned),
+		.act = canary_call_fexit,
 	},
 };
 

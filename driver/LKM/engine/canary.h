@@ -23,5 +23,6 @@ void ks_canary_free(void);
 void ks_canary_ftrace(void);
 void ks_canary_kprobe(void);
 int ks_canary_kretprobe(void);
+int ks_canary_fexit(void);
 
 #endif /* KS_CANARY_H */

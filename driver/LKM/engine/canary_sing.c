@@ -21,3 +21,9 @@ noinline int ks_canary_kretprobe(void)
 	barrier();
 	return 0;
 }
+
+noinline int ks_canary_fexit(void)
+{
+	barrier();
+	return 0;
+}

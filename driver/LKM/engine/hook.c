@@ -14,7 +14,7 @@
 
 static char *prefer = "";
 module_param(prefer, charp, 0444);
-MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier, netfilter");
+MODULE_PARM_DESC(prefer, "mechanism that is tried first: tracepoint, ftrace, kprobe, kretprobe, syscall, sys_exit, notifier, netfilter, fexit");
 
 static char *observe_nothing = "";
 module_param(observe_nothing, charp, 0444);
@@ -36,9 +36,27 @@ static const struct ks_mechanism * const ks_mechanisms[] = {
 	[KSONDE_MECH_SYS_EXIT]		= &ks_mech_sys_exit,
 	[KSONDE_MECH_NOTIFIER]		= &ks_mech_notifier,
 	[KSONDE_MECH_NETFILTER]		= &ks_mech_netfilter,
+	[KSONDE_MECH_FEXIT]		= &ks_mech_fexit,
 };
 
 static DEFINE_MUTEX(ks_engine_lock);
+
+void ks_attachment_is_stuck(struct ks_attachment *attachment)
+{
+	if (attachment->stuck)
+		return;
+	attachment->stuck = true;
+	__module_get(THIS_MODULE);
+	pr_err("the kernel could not take a probe of %s away: the module stays until the next boot\n",
+	       attachment->hook->name);
+}
+
+void ks_engine_wanted(void)
+{
+	mutex_lock(&ks_engine_lock);
+	ks_ftrace_wanted();
+	mutex_unlock(&ks_engine_lock);
+}
 
 bool ks_engine_observes(void)
 {
@@ -71,6 +89,9 @@ static void hook_say(struct ks_hook *hook, const struct ks_point *point, int err
 	case -EOPNOTSUPP:
 		why = "this kernel was built without it";
 		break;
+	case -EBUSY:
+		why = "somebody else is where only one can be";
+		break;
 	case -EINVAL:
 		why = "the kernel refuses a probe there";
 		break;
@@ -84,6 +105,16 @@ static void hook_say(struct ks_hook *hook, const struct ks_point *point, int err
 	scnprintf(hook->detail + used, sizeof(hook->detail) - used, "\n");
 }
 
+/* A fexit costs less than what stands behind it, but records no more. */
+static bool hook_is_whole(const struct ks_hook *hook, const struct ks_point *taken)
+{
+	const struct ks_point *point = hook->points;
+
+	while (point != taken && point->mechanism == KSONDE_MECH_FEXIT)
+		point++;
+	return point == taken;
+}
+
 static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 {
 	int err = ks_mechanisms[point->mechanism]->attach(hook, point, &hook->attachment);
@@ -92,7 +123,7 @@ static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 	if (err)
 		return false;
 	hook->taken = point;
-	hook->state = point == hook->points ? KSONDE_HOOK_ARMED : KSONDE_HOOK_DEGRADED;
+	hook->state = hook_is_whole(hook, point) ? KSONDE_HOOK_ARMED : KSONDE_HOOK_DEGRADED;
 	return true;
 }
 
@@ -286,38 +317,6 @@ u64 ks_engine_missed(const struct ks_hook *hook)
 	return missed;
 }
 
-void ks_hook_timed(struct ks_hook *hook, u64 ns)
-{
-	__this_cpu_add(hook->stats->timed_ns, ns);
-	__this_cpu_add(hook->stats->cost_ns, min_t(u64, ns, KS_TIMED_MOST));
-}
-
-u64 ks_engine_cost(const struct ks_hook *hook)
-{
-	unsigned int cpu;
-	u64 sum = 0;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu_ptr(hook->stats, cpu)->cost_ns);
-	return sum * KS_TIMED_EVERY;
-}
-
-static void hook_sum_stats(struct ks_hook *hook, struct ksonde_hook_info *info)
-{
-	const struct ks_hook_stats *stats;
-	unsigned int cpu;
-
-	info->hits = 0;
-	info->timed_hits = 0;
-	info->timed_ns = 0;
-	for_each_possible_cpu(cpu) {
-		stats = per_cpu_ptr(hook->stats, cpu);
-		info->hits += READ_ONCE(stats->hits);
-		info->timed_hits += READ_ONCE(stats->timed_hits);
-		info->timed_ns += READ_ONCE(stats->timed_ns);
-	}
-}
-
 /* Fills all of info but its size; -ENOENT past the end. */
 int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info)
 {
@@ -329,7 +328,7 @@ int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info)
 	memset(info, 0, sizeof(*info));
 	info->index = index;
 	info->missed = ks_engine_missed(hook);
-	hook_sum_stats(hook, info);
+	ks_hook_sum_stats(hook, info);
 	mutex_lock(&ks_engine_lock);
 	info->event = hook->event < KS_EVENTS ? ks_event_ids[hook->event] : 0;
 	info->state = hook->state;
@@ -386,6 +385,7 @@ void ks_engine_uninit(void)
 {
 	unsigned int i;
 
+	ks_fexit_uninit();
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		free_percpu(ks_hooks[i]->stats);
 		ks_hooks[i]->stats = NULL;

@@ -36,6 +36,9 @@ struct ks_syscall {
 	long ret;		/* when it has ended */
 };
 
+/* The most that a FEXIT keeps of a call, on its stack. */
+#define KS_FEXIT_DATA	64
+
 /* A candidate.  Handlers run with preemption off and must not sleep. */
 struct ks_point {
 	u32 mechanism;		/* enum ksonde_mechanism */
@@ -73,9 +76,12 @@ struct ks_point {
 		/* NETFILTER: a packet comes, in a softirq mostly; it always goes on */
 		void (*packet)(struct ks_hook *hook, const struct sk_buff *skb,
 			       const struct nf_hook_state *state);
-		/* KRETPROBE */
+		/* KRETPROBE, FEXIT: of a function with at most six arguments */
 		struct {
-			/* false: the return is of no interest */
+			/*
+			 * false: the return is of no interest.  May be NULL with
+			 * FEXIT: then data is a struct ks_call without a caller.
+			 */
 			bool (*enter)(struct ks_hook *hook,
 				      const struct ks_call *call, void *data);
 			void (*leave)(struct ks_hook *hook, long ret, void *data);
@@ -98,6 +104,11 @@ struct ks_point {
 #define KS_KRETPROBE(functions, on_enter, on_leave, size) \
 	{ .mechanism = KSONDE_MECH_KRETPROBE, .target = functions, \
 	  .call = { on_enter, on_leave, size } }
+#define KS_FEXIT(function, on_enter, on_leave, size) \
+	{ .mechanism = KSONDE_MECH_FEXIT, .target = function, \
+	  .call = { on_enter, on_leave, size } }
+#define KS_FEXIT_RETURN(function, on_leave) \
+	{ .mechanism = KSONDE_MECH_FEXIT, .target = function, .call = { .leave = on_leave } }
 #define KS_SYSCALL(names, fn) \
 	{ .mechanism = KSONDE_MECH_SYSCALL, .target = names, .syscall = { fn } }
 #define KS_SYSCALL_FROM(names, on_enter, on_exit, size) \
@@ -164,6 +175,44 @@ struct ks_hook {
 /* All hooks, in the order of hooks/table.h; ends with NULL. */
 extern struct ks_hook * const ks_hooks[];
 
+/* Counting and timing where preemption is off. */
+static __always_inline bool ks_hook_is_timed(struct ks_hook *hook)
+{
+	return __this_cpu_inc_return(hook->stats->hits) % KS_TIMED_EVERY == 0;
+}
+
+static __always_inline u64 ks_hook_count(struct ks_hook *hook)
+{
+	return likely(!ks_hook_is_timed(hook)) ? 0 : local_clock();
+}
+
+void ks_hook_timed(struct ks_hook *hook, u64 ns);
+
+static __always_inline void ks_hook_counted(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token)) {
+		__this_cpu_inc(hook->stats->timed_hits);
+		ks_hook_timed(hook, local_clock() - token);
+	}
+}
+
+/* The same for the second half of a hit: a return whose entry was counted. */
+static __always_inline bool ks_hook_was_timed(struct ks_hook *hook)
+{
+	return __this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY == 0;
+}
+
+static __always_inline u64 ks_hook_recount(struct ks_hook *hook)
+{
+	return likely(!ks_hook_was_timed(hook)) ? 0 : local_clock();
+}
+
+static __always_inline void ks_hook_recounted(struct ks_hook *hook, u64 token)
+{
+	if (unlikely(token))
+		ks_hook_timed(hook, local_clock() - token);
+}
+
 /*
  * Counting and timing around a handler's body: every handler that is called
  * by the kernel itself (tracepoints) uses them; the other mechanisms do it
@@ -171,36 +220,25 @@ extern struct ks_hook * const ks_hooks[];
  */
 static __always_inline u64 ks_hook_enter(struct ks_hook *hook)
 {
-	u64 hits;
-
 	preempt_disable_notrace();
-	hits = __this_cpu_inc_return(hook->stats->hits);
-	return likely(hits % KS_TIMED_EVERY) ? 0 : local_clock();
+	return ks_hook_count(hook);
 }
-
-/* Preemption is off. */
-void ks_hook_timed(struct ks_hook *hook, u64 ns);
 
 static __always_inline void ks_hook_leave(struct ks_hook *hook, u64 token)
 {
-	if (unlikely(token)) {
-		__this_cpu_inc(hook->stats->timed_hits);
-		ks_hook_timed(hook, local_clock() - token);
-	}
+	ks_hook_counted(hook, token);
 	preempt_enable_notrace();
 }
 
-/* The same for the second half of a hit: a return whose entry was counted. */
 static __always_inline u64 ks_hook_reenter(struct ks_hook *hook)
 {
 	preempt_disable_notrace();
-	return likely(__this_cpu_read(hook->stats->hits) % KS_TIMED_EVERY) ? 0 : local_clock();
+	return ks_hook_recount(hook);
 }
 
 static __always_inline void ks_hook_releave(struct ks_hook *hook, u64 token)
 {
-	if (unlikely(token))
-		ks_hook_timed(hook, local_clock() - token);
+	ks_hook_recounted(hook, token);
 	preempt_enable_notrace();
 }
 
@@ -226,6 +264,8 @@ bool ks_engine_observes(void);
  */
 void ks_engine_arm(u64 events);
 void ks_engine_disarm(u64 events);
+/* What sessions want of what is armed has changed.  May sleep. */
+void ks_engine_wanted(void);
 /* Whether hook serves one of events. */
 bool ks_engine_serves(const struct ks_hook *hook, u64 events);
 
@@ -244,6 +284,8 @@ void ks_engine_each(void (*look)(const struct ks_mechanism *mechanism, struct ks
 /* Some hook is, or was when it was asked. */
 bool ks_engine_is_armed(void);
 
+/* stats.c: hits and times of info. */
+void ks_hook_sum_stats(const struct ks_hook *hook, struct ksonde_hook_info *info);
 int ks_engine_describe(unsigned int index, struct ksonde_hook_info *info);
 u64 ks_engine_missed(const struct ks_hook *hook);
 

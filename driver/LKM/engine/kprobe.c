@@ -59,12 +59,7 @@ void ks_kprobe_unregistered(struct ks_attachment *attachment, struct kprobe *pro
 		return;
 	/* One that shares its place with another's would be called still. */
 	probe->flags |= KPROBE_FLAG_DISABLED;
-	if (attachment->stuck)
-		return;
-	attachment->stuck = true;
-	__module_get(THIS_MODULE);
-	pr_err("the kernel could not take a probe of %s away: the module stays until the next boot\n",
-	       attachment->hook->name);
+	ks_attachment_is_stuck(attachment);
 }
 
 static void kprobe_detach(struct ks_attachment *attachment)

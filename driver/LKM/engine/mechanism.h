@@ -42,6 +42,12 @@ static inline void ks_attachment_free(const struct ks_mechanism *mechanism,
 		mechanism->free(attachment);
 }
 
+/* The kernel has it still: neither it nor the module is ever given back. */
+void ks_attachment_is_stuck(struct ks_attachment *attachment);
+
+/* ftrace.c: which bits are asked for depends on what is wanted. */
+void ks_ftrace_wanted(void);
+
 extern const struct ks_mechanism ks_mech_tracepoint;
 extern const struct ks_mechanism ks_mech_ftrace;
 extern const struct ks_mechanism ks_mech_kprobe;
@@ -50,6 +56,10 @@ extern const struct ks_mechanism ks_mech_syscall;
 extern const struct ks_mechanism ks_mech_sys_exit;
 extern const struct ks_mechanism ks_mech_notifier;
 extern const struct ks_mechanism ks_mech_netfilter;
+extern const struct ks_mechanism ks_mech_fexit;
+
+/* fexit.c: nobody is in the module's trampolines after it; may sleep. */
+void ks_fexit_uninit(void);
 
 /*
  * kprobe.c: to be asked of each probe that was unregistered.  The kernel
@@ -69,6 +79,7 @@ void ks_tracepoint_unregister(struct tracepoint *tracepoint, void *probe, void *
 void ks_ftrace_unregister(struct ftrace_ops *ops);
 /* ftrace.c: false: the function there calls no ftrace at its entry. */
 bool ks_ftrace_calls(unsigned long address);
+#define KS_FTRACE_SILENT	"the function does not call ftrace any more"
 
 /* syscall.c: the system call that current is in, as its caller asked for it. */
 void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs);

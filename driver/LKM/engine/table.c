@@ -6,6 +6,7 @@
  */
 #include <linux/compiler.h>
 #include <linux/stddef.h>
+#include "../compat/fexit.h"
 #include "../compat/ftrace.h"
 #include "../compat/syscall.h"
 #include "../core/schema.h"
@@ -23,7 +24,7 @@ struct ks_table {
 	u32 point_mechanism;	/* offsets within struct ks_point */
 	u32 point_target;
 	u32 ftrace_works;	/* what the headers told the compat layer */
-	u32 reserved;
+	u32 fexit_works;
 	struct ks_hook * const *hooks;
 	const char * const *syscall_prefixes;
 	const u16 *event_ids;
@@ -39,6 +40,7 @@ static const struct ks_table ks_table __used = {
 	.point_mechanism = offsetof(struct ks_point, mechanism),
 	.point_target = offsetof(struct ks_point, target),
 	.ftrace_works = KS_FTRACE_WORKS,
+	.fexit_works = KS_FEXIT_WORKS,
 	.hooks = ks_hooks,
 	.syscall_prefixes = ks_syscall_prefixes,
 	.event_ids = ks_event_ids,

@@ -237,8 +237,8 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 }
 
 /*
- * The second point is for kernels before v5.5: what the LSMs refused does not
- * come there.  The third one sees the same addresses, but its result is only
+ * The third point is for kernels before v5.5: what the LSMs refused does not
+ * come there.  The fourth one sees the same addresses, but its result is only
  * whether the LSMs refused, and the local end is not yet known; the last one is
  * for kernels whose kprobes cannot be where ftrace is.
  */
@@ -246,6 +246,7 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 	"inet_stream_connect inet_dgram_connect unix_stream_connect unix_dgram_connect"
 
 static const struct ks_point points[] = {
+	KS_FEXIT("__sys_connect_file", enter, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("__sys_connect_file", enter, leave, sizeof(struct connecting)),
 	KS_KRETPROBE(PROTOCOLS, enter_protocol, leave, sizeof(struct connecting)),
 	KS_KRETPROBE("security_socket_connect", enter_lsm, leave, sizeof(struct connecting)),

@@ -28,7 +28,8 @@ static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)
 	       !(opening->flags->open_flag & __FMODE_EXEC);
 }
 
-static struct ks_record *record_open(struct ks_hook *hook, const struct opening *opening)
+static __always_inline struct ks_record *
+record_open(struct ks_hook *hook, const struct opening *opening)
 {
 	struct ks_event_open *e;
 	struct ks_record *record;
@@ -44,10 +45,10 @@ static struct ks_record *record_open(struct ks_hook *hook, const struct opening 
 	return record;
 }
 
-static void leave(struct ks_hook *hook, long ret, void *data)
+static __always_inline void tell(struct ks_hook *hook, long ret, const struct opening *opening)
 {
 	const struct file *file = (const struct file *)ret;
-	struct ks_record *record = record_open(hook, data);
+	struct ks_record *record = record_open(hook, opening);
 	struct ks_event_open *e;
 
 	if (!record)
@@ -57,6 +58,20 @@ static void leave(struct ks_hook *hook, long ret, void *data)
 	if (IS_ERR_OR_NULL(file) || !ks_path_put(record, &e->path, &file->f_path))
 		ks_absent(record, open, path);
 	ks_record_commit(record);
+}
+
+static void leave(struct ks_hook *hook, long ret, void *data)
+{
+	tell(hook, ret, data);
+}
+
+/* All that the entry has is kept to the return. */
+static void left(struct ks_hook *hook, long ret, void *call)
+{
+	struct opening opening;
+
+	if (enter(hook, call, &opening))
+		tell(hook, ret, &opening);
 }
 
 static void asked(struct ks_hook *hook, const struct ks_call *call)
@@ -73,8 +88,10 @@ static void asked(struct ks_hook *hook, const struct ks_call *call)
 	ks_record_commit(record);
 }
 
-/* The others are for kernels whose kprobes cannot be where ftrace is: no result, no file. */
+/* The last ones are for kernels whose kprobes cannot be where ftrace is: no result, no file. */
 static const struct ks_point points[] = {
+	KS_FEXIT_RETURN("do_filp_open", left),
+	KS_FEXIT_RETURN("do_file_open", left),
 	KS_KRETPROBE("do_filp_open do_file_open", enter, leave, sizeof(struct opening)),
 	KS_FTRACE("do_filp_open", asked),
 	KS_FTRACE("do_file_open", asked),

@@ -137,7 +137,7 @@ struct ksonde_schema {
 
 enum ksonde_hook_state {
 	KSONDE_HOOK_IDLE = 0,		/* nobody wants it */
-	KSONDE_HOOK_ARMED = 1,		/* by its first candidate */
+	KSONDE_HOOK_ARMED = 1,		/* by its first candidate, or first but for FEXIT */
 	KSONDE_HOOK_DEGRADED = 2,	/* by a later candidate; detail says why */
 	KSONDE_HOOK_UNAVAILABLE = 3,	/* no candidate works here; detail says why */
 	KSONDE_HOOK_DISARMED = 4,	/* by the governor, for a while: it costs too much */
@@ -154,6 +154,7 @@ enum ksonde_mechanism {
 	KSONDE_MECH_SYS_EXIT = 6,	/* the global sys_exit tracepoint, dispatched */
 	KSONDE_MECH_NOTIFIER = 7,	/* a chain of the kernel's own notifications */
 	KSONDE_MECH_NETFILTER = 8,	/* packets, in every network namespace */
+	KSONDE_MECH_FEXIT = 9,		/* the function calls us instead, and we its body */
 };
 
 /* HOOK: one row of the hook table; index is the input, ENOENT past the end. */
@@ -327,8 +328,7 @@ enum ksonde_drop_reason {
 
 /*
  * STATS: the session's sums since START, LOST records apart.
- * produced = delivered + all that was dropped, but for dropped[OVERWRITTEN],
- * which were delivered before.
+ * produced = delivered + all that was dropped, but OVERWRITTEN: delivered, too.
  */
 struct ksonde_stats {
 	__u32 size;

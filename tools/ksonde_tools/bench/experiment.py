@@ -160,6 +160,7 @@ class Experiment:
     rounds: int
     only: Mapping[str, Sequence[str]] = field(default_factory=dict)  # workloads of a case, where not all
     prefer: str = ""  # a mechanism
+    loopback: bool = True  # port_scan looks at the workloads' own packets, which it does not by itself
     symbols: bool = False
     qemu: tuple[str, ...] = ()  # more arguments
     samples: Samples = field(default_factory=Samples)
@@ -191,9 +192,12 @@ class Experiment:
             steps.append(f"measure {number} nothing {self._words('nothing')}")
             if not self.cases:
                 continue
-            # All of it is to be measured, not what the governor leaves, and the workloads' own packets.
-            prefer = f" prefer={self.prefer}" if self.prefer else ""
-            steps.append(f"$B insmod /ksonde.ko budget=0 scan_loopback=1{prefer} || fail insmod")
+            # All of it is to be measured, not what the governor leaves.
+            words = [
+                f"scan_loopback={int(self.loopback)}",
+                *([f"prefer={self.prefer}"] if self.prefer else []),
+            ]
+            steps.append(f"$B insmod /ksonde.ko budget=0 {' '.join(words)} || fail insmod")
             if self.symbols:
                 steps.append("$B grep -i ' t ' /proc/kallsyms")
             if "loaded" in self.cases:

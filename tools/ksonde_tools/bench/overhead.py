@@ -41,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--events", default="", metavar="EVENT,...", help="one more case: a session of these events")
     add("--workloads", type=_words(WORKLOADS), default=tuple(WORKLOADS), metavar="W1,...")
     add("--rounds", type=int, default=ROUNDS, help="how often all is measured (%(default)s)")
+    add(
+        "--shipped",
+        action="store_true",
+        help="port_scan does not look at loopback, as shipped: a workload's packets are no host's",
+    )
+    add("--prefer", default="", metavar="MECHANISM", help="that is tried first")
     add("--kernel", default=None, metavar="VERSION", help="which kernel (the newest Debian 6.1)")
     return parser
 
@@ -65,7 +71,14 @@ def main(arguments: Sequence[str]) -> int:
     if options.events:
         cases.append(options.events)
     kernel = kernels.resolve(options.kernel)
-    samples = Experiment(kernel, cases, options.workloads, max(1, options.rounds)).run()
+    samples = Experiment(
+        kernel,
+        cases,
+        options.workloads,
+        max(1, options.rounds),
+        prefer=options.prefer,
+        loopback=not options.shipped,
+    ).run()
     cases.insert(0, "nothing")
     if options.json:
         print(json.dumps(_rows(samples, cases, options.workloads), indent=1))

@@ -70,6 +70,8 @@ def _lines(found: Status, info: Info | None, problem: str) -> str:
         )
     if found.holders:
         lines.append(f"readers: {', '.join(found.holders)}")
+    if found.pending:
+        lines.append(f"waits for: {', '.join(found.pending)} to return")
     if found.parameters:
         values = " ".join(f"{name}={printable(value)}" for name, value in found.parameters.items())
         lines.append(f"parameters: {values}")
