@@ -13,7 +13,8 @@ from ksonde.record import Record
 STARTED, ARMED, DEGRADED, UNAVAILABLE, FILTER, STOPPED = range(1, 7)
 STATES = {"armed": ARMED, "degraded": DEGRADED, "unavailable": UNAVAILABLE}
 MECHANISMS = (
-    "none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit", "notifier", "netfilter", "fexit",
+    "none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit", "notifier", "netfilter",
+    "fexit",
 )  # fmt: skip
 
 
