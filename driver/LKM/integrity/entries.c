@@ -3,7 +3,7 @@
  * The entries of all functions, of the kernel and of modules: none may lead
  * out of the kernel's own text, but to what ftrace, kprobes, static calls and
  * BPF have put there.  No image of the kernel is needed for that.  What is
- * wrong must be so at a second look: code is patched while it is read.
+ * wrong must be so at every look within a second: code is patched meanwhile.
  */
 #include <linux/delay.h>
 #include <linux/elf.h>
@@ -22,10 +22,14 @@
 
 /* Of the kernel, as offsets from its begin: 1 MiB. */
 #define ENTRIES_MAX		262144
-#define ENTRIES_SUSPECTS	64
+/* As many as a tracer may be leaving at that moment, and looks until there are not more. */
+#define ENTRIES_SUSPECTS	1024
+#define ENTRIES_LOOKS		3
 /* Symbols of a module that are read at once, with preemption off. */
 #define ENTRIES_BATCH		128
 #define ENTRIES_PAUSE_MS	50
+/* What is wrong must be so at as many looks. */
+#define ENTRIES_AGAIN		20
 #define ENTRIES_SHOWN		16
 
 struct entries_suspect {
@@ -47,6 +51,7 @@ struct entries_look {
 	u32 suspected;
 	u32 unjudged;
 	bool full;
+	bool crowded;			/* by suspects */
 	u32 entries[ENTRIES_MAX];
 	struct entries_suspect suspects[ENTRIES_SUSPECTS];
 };
@@ -117,7 +122,7 @@ static void entries_suspect(struct entries_look *look, unsigned long at, unsigne
 			return;
 	}
 	if (look->suspected == ENTRIES_SUSPECTS)
-		look->full = true;
+		look->crowded = true;
 	else
 		look->suspects[look->suspected++] = (struct entries_suspect){ at, target, module };
 }
@@ -247,33 +252,60 @@ static void entries_find(struct entries_look *look, const struct entries_suspect
 				look->from.symbol, look->from.offset);
 }
 
-/* A second look at the suspects only. */
-static void entries_confirm(struct entries_look *look)
+static bool entries_still(struct entries_look *look, const struct entries_suspect *suspect)
 {
 	struct ks_leave leaves[KS_LEAVES];
 	u8 code[KS_ENTRY_SIZE];
 	unsigned long target;
-	u32 i;
 
-	msleep(ENTRIES_PAUSE_MS);
-	for (i = 0; i < look->suspected; i++) {
-		const struct entries_suspect *suspect = &look->suspects[i];
+	if (copy_from_kernel_nofault(code, (void *)suspect->at, sizeof(code)) ||
+	    !ks_entry(code, sizeof(code), suspect->at, leaves) || leaves[0].offset)
+		return false;
+	target = leaves[0].address;
+	if (leaves[0].kind == KS_LEAVE_THROUGH)
+		target = entries_through(look, target, suspect->module);
+	return target == suspect->target &&
+	       !entries_may(look, suspect->at, target, suspect->module);
+}
 
-		if (copy_from_kernel_nofault(code, (void *)suspect->at, sizeof(code)) ||
-		    !ks_entry(code, sizeof(code), suspect->at, leaves) || leaves[0].offset)
-			continue;
-		target = leaves[0].address;
-		if (leaves[0].kind == KS_LEAVE_THROUGH)
-			target = entries_through(look, target, suspect->module);
-		if (target == suspect->target &&
-		    !entries_may(look, suspect->at, target, suspect->module))
-			entries_find(look, suspect);
+/*
+ * Looks at the suspects only, again and again: ftrace forgets a trampoline
+ * before it has taken the last call of it away, and may be asked for a new one.
+ */
+static void entries_confirm(struct entries_look *look)
+{
+	u32 again, left, i;
+
+	for (again = 0; again < ENTRIES_AGAIN && look->suspected; again++) {
+		msleep(ENTRIES_PAUSE_MS);
+		for (left = 0, i = 0; i < look->suspected; i++) {
+			if (entries_still(look, &look->suspects[i]))
+				look->suspects[left++] = look->suspects[i];
+		}
+		look->suspected = left;
 	}
+	for (i = 0; i < look->suspected; i++)
+		entries_find(look, &look->suspects[i]);
+}
+
+static void entries_all(struct entries_look *look)
+{
+	look->scan->checked = 0;
+	look->count = 0;
+	look->suspected = 0;
+	look->unjudged = 0;
+	look->crowded = false;
+	entries_kernel(look);
+	if (look->modules)
+		entries_modules(look);
+	else
+		look->scan->why = "the kernel shows no symbol of its list of modules";
 }
 
 void ks_scan_code(struct ks_scan *scan)
 {
 	struct entries_look *look;
+	unsigned int looks = 0;
 
 	if (!KS_ENTRIES) {
 		scan->why = "entries of functions are not understood on this architecture";
@@ -286,15 +318,15 @@ void ks_scan_code(struct ks_scan *scan)
 	}
 	look->scan = scan;
 	ks_probed_init(&look->probed);
-	entries_kernel(look);
 	look->modules = (void *)ks_symbol("modules");
-	if (look->modules)
-		entries_modules(look);
-	else
-		scan->why = "the kernel shows no symbol of its list of modules";
+	do {
+		if (looks)
+			msleep(ENTRIES_PAUSE_MS);
+		entries_all(look);
+	} while (look->crowded && ++looks < ENTRIES_LOOKS);
 	if (look->suspected)
 		entries_confirm(look);
-	if (look->full)
+	if (look->full || look->crowded)
 		scan->why = "there is more to look at than room for it";
 	if (look->unjudged) {
 		snprintf(scan->said, sizeof(scan->said),

@@ -27,8 +27,9 @@ _PAGE = 4096
 #: More of a kind that nobody understands are a kernel that is not understood, not somebody's hooks: but
 #: for those that lead out of the text.
 _MOST = 32
-#: Of those that are looked at again.
-_MOST_SHOWN = 256
+#: Of a kind that are looked at again, and of all.
+_MOST_AGAIN = 256
+_MOST_SHOWN = 1024
 _LOOKS = 20
 _PAUSE = 0.025
 _CALLS_OF_TRACER = ("ftrace_call", "ftrace_regs_call", "ftrace_graph_call")
@@ -278,24 +279,28 @@ class _Comparison:
                 place = suspect.place
                 found = self._live.code(self._begin + place.offset, place.size)
                 bad = place.check(self.context, place.offset, suspect.expected, found)
-                if bad is None or found[:1] == bytes((INT3,)) != suspect.found[:1]:
+                if bad is None:
                     left.remove(suspect)
                 else:
                     suspect.bad, suspect.found = bad, found
-            left = [suspect for suspect in left if not self.is_probed(suspect)]
-        return left
+        return [suspect for suspect in left if not self.is_probed(suspect)]
 
     def _leads_out(self, suspect: _Suspect) -> bool:
         leads = suspect.bad.leads
         return leads is not None and not self.context.is_own(leads)
 
-    def result(self) -> Result:
-        suspects = self.suspects(self.read())
-        # Too many of one kind that lead nowhere: they are not worth a second look.
+    def _known_kinds(self, suspects: list[_Suspect], most: int, unsure: Counter[str]) -> list[_Suspect]:
+        """Those that lead out, and of the others those of kinds that are not too many; these are counted."""
         many = Counter(one.place.kind for one in suspects if not self._leads_out(one))
-        new = {kind for kind, count in many.items() if count > _MOST}
-        unsure = Counter({kind: many[kind] for kind in new})
-        left = self.confirmed([one for one in suspects if self._leads_out(one) or one.place.kind not in new])
+        new = {kind: count for kind, count in many.items() if count > most}
+        unsure.update(new)
+        return [one for one in suspects if self._leads_out(one) or one.place.kind not in new]
+
+    def result(self) -> Result:
+        unsure: Counter[str] = Counter()
+        # So many of one kind that lead nowhere are not worth a second look.
+        suspects = self._known_kinds(self.suspects(self.read()), _MOST_AGAIN, unsure)
+        left = self._known_kinds(self.confirmed(suspects), _MOST, unsure)
         certain = [one for one in left if one.bad.certain]
         unsure.update(one.place.kind for one in left if not one.bad.certain)
         why = [f"{count} places were not understood ({kind})" for kind, count in sorted(unsure.items())]
