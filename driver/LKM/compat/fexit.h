@@ -21,6 +21,16 @@
 extern const unsigned long ks_fexit_trampolines[];
 extern const unsigned long ks_fentry_trampolines[];
 
+static inline unsigned long ks_fexit_trampoline(unsigned int slot)
+{
+	return ks_fexit_trampolines[slot];
+}
+
+static inline unsigned long ks_fentry_trampoline(unsigned int slot)
+{
+	return ks_fentry_trampolines[slot];
+}
+
 #ifdef KS_HAVE_FTRACE_DIRECT
 #define ks_direct_register_ops		register_ftrace_direct
 #define ks_direct_unregister_ops(ops, trampoline) \
@@ -78,8 +88,16 @@ static inline void ks_synchronize_direct(void)
 
 #else
 #define KS_FEXIT_WORKS	false
-#define ks_fexit_trampolines	((const unsigned long *)NULL)
-#define ks_fentry_trampolines	((const unsigned long *)NULL)
+
+static inline unsigned long ks_fexit_trampoline(unsigned int slot)
+{
+	return 0;
+}
+
+static inline unsigned long ks_fentry_trampoline(unsigned int slot)
+{
+	return 0;
+}
 
 static inline int ks_direct_register(struct ftrace_ops *ops, unsigned long function,
 				     unsigned long trampoline)

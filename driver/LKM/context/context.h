@@ -7,15 +7,13 @@
 #ifndef KS_CONTEXT_H
 #define KS_CONTEXT_H
 
-#include <linux/dcache.h>
-#include <linux/mount.h>
-#include <linux/path.h>
 #include <linux/types.h>
 #include "../compat/sched.h"
 #include "../core/record.h"
 
 struct file;
 struct files_struct;
+struct path;
 struct sock;
 struct task_struct;
 
@@ -101,15 +99,6 @@ bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd);
 /* Of what the event itself removes: whether a flag says so would depend on who has it open. */
 bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
 			 const struct path *path);
-/* As d_path() asks: pipes, sockets, memfd. */
-static inline bool ks_path_is_made_up(const struct path *path)
-{
-	const struct dentry *dentry = path->dentry;
-
-	return dentry->d_op && dentry->d_op->d_dname &&
-	       (!IS_ROOT(dentry) || dentry != path->mnt->mnt_root);
-}
-
 /* place.c: only the flags. */
 void ks_path_flag(struct ks_record *record, const struct path *path);
 void ks_path_flag_removed(struct ks_record *record, const struct path *path);

@@ -18,6 +18,7 @@
 #include "../compat/preempt.h"
 #include "../engine/hook.h"
 #include "context.h"
+#include "made_up.h"
 
 /* Not exported; the same since v4.2. */
 static char *(*absolute_path)(const struct path *path, char *buffer, int size);

@@ -15,6 +15,7 @@
 #include "../compat/mount.h"
 #include "../compat/rcupdate.h"
 #include "context.h"
+#include "made_up.h"
 
 /* Steps; what is deeper is taken to be inside. */
 #define KS_PLACE_DEPTH	1024

@@ -268,7 +268,7 @@ static int fexit_attach(struct ks_hook *hook, const struct ks_point *point,
 		goto err_free;
 	fx->slot = err;
 	fexit_follow(fx);
-	err = ks_direct_register(&fx->ops, fx->function, ks_fexit_trampolines[fx->slot]);
+	err = ks_direct_register(&fx->ops, fx->function, ks_fexit_trampoline(fx->slot));
 	if (!err) {
 		*attachment = &fx->attachment;
 		return 0;
@@ -286,7 +286,7 @@ static void fexit_detach(struct ks_attachment *attachment)
 	struct ks_fexit *fx = container_of(attachment, struct ks_fexit, attachment);
 
 	fexit_follow_no_more(fx);
-	if (!ks_direct_unregister(&fx->ops, fx->function, ks_fexit_trampolines[fx->slot]))
+	if (!ks_direct_unregister(&fx->ops, fx->function, ks_fexit_trampoline(fx->slot)))
 		return;
 	ks_attachment_is_stuck(attachment);
 }

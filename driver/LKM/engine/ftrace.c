@@ -166,7 +166,7 @@ static bool site_direct(struct ks_ftrace_site *site)
 		return false;
 	ks_fexit_use();
 	WRITE_ONCE(ks_fentry_offsets[slot], site->offset);
-	if (ks_direct_register(&site->ops, site->address, ks_fentry_trampolines[slot]))
+	if (ks_direct_register(&site->ops, site->address, ks_fentry_trampoline(slot)))
 		return false;
 	WRITE_ONCE(fentry_sites[slot], site);
 	site->slot = slot;
@@ -235,7 +235,7 @@ static bool site_take(struct ks_ftrace_site *site)
 		return false;
 	}
 	WRITE_ONCE(ks_fentry_bits[site->slot], 0);
-	if (ks_direct_unregister(&site->ops, site->address, ks_fentry_trampolines[site->slot]))
+	if (ks_direct_unregister(&site->ops, site->address, ks_fentry_trampoline(site->slot)))
 		return true;
 	WRITE_ONCE(fentry_sites[site->slot], NULL);
 	return false;
