@@ -101,7 +101,7 @@ def assert_held(watched: Watched, unheld: int, budget: int) -> None:
     expected = {
         "what": THINNED,
         "hook_event": schema.events["connect"].id,
-        "mechanism": 4,
+        "mechanism": 9,
         "hooks_armed": len([hook for hook in watched.session.device.hooks() if hook.users]),
         "hooks_unavailable": 0,
         "hook_name": "connect",

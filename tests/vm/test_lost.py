@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
 import ksonde
-from acting import Between, Tap, act, assert_fields, boottime, waiting
+from acting import Between, Tap, act, assert_fields, boottime, load, unload, waiting
 from ksonde.record import Record
 
 RING = 64 << 10
@@ -139,6 +139,17 @@ def test_flight_recorder(tmpfs: Path) -> None:
     assert stats.delivered == len(got) + stats.dropped["overwritten"]
 
 
+@pytest.fixture
+def by_kretprobe() -> Iterator[None]:
+    """The module prefers kretprobes."""
+    assert unload() == 0
+    assert load(b"prefer=kretprobe") == 0
+    yield
+    assert unload() == 0
+    assert load() == 0
+
+
+@pytest.mark.usefixtures("by_kretprobe")
 def test_missed_by_the_mechanism(place: Path) -> None:
     """More calls under way than the mechanism has room for: counted, and told."""
     with socket.socket(socket.AF_UNIX) as server, ksonde.open(["connect"]) as session:

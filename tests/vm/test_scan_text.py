@@ -48,12 +48,13 @@ def parts(image: str = IMAGE) -> dict[str, integrity.Part]:
 
 
 def quiet(times: int) -> None:
-    """Nothing is found, and nothing is left out, in so many scans, and twenty times as many of entries."""
+    """Nothing is found, and no entry is left out, in so many scans, and twenty times as many of entries."""
     for _ in range(times):
         scanned = parts()
         assert [str(finding) for part in scanned.values() for finding in part.findings] == []
         assert scanned["entries"].why == ""
-        assert scanned["text"].why == "modules are not compared: their entries only"
+        # What is being patched at each of the looks is said, and is no finding.
+        assert scanned["text"].why.endswith("modules are not compared: their entries only")
         for _ in range(20):
             found = inspection.look(Inspect.INTEGRITY, scanned["entries"].number)
             assert (found["findings"], found["why"]) == ([], "")
@@ -76,7 +77,7 @@ def test_a_clean_kernel() -> None:
 def test_a_scan_takes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
     """A whole one.  The host may be busy with other things: what is printed says more than the bound."""
     for image in (IMAGE, PACKED):
-        script = f"began = process_time(); list(scan({image!r})); print(process_time() - began)"
+        script = f"began = process_time(); list(scan(image={image!r})); print(process_time() - began)"
         imports = "from time import process_time; from ksonde.integrity import scan"
         command = [sys.executable, "-c", f"{imports}; {script}"]
         done = subprocess.run(command, capture_output=True, text=True, check=True)

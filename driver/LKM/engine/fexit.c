@@ -172,6 +172,21 @@ void ks_fexit_use(void)
 	fexit_used = true;
 }
 
+bool ks_fexit_is_trampoline(unsigned long address)
+{
+	unsigned int i;
+
+	for (i = 0; KS_FEXIT_WORKS && i < KS_FEXIT_SLOTS; i++) {
+		if (address == ks_fexit_trampoline(i))
+			return true;
+	}
+	for (i = 0; KS_FEXIT_WORKS && i < KS_FENTRY_SLOTS; i++) {
+		if (address == ks_fentry_trampoline(i))
+			return true;
+	}
+	return false;
+}
+
 /* One that is free: best that of the same function, never one with other calls in it. */
 static int fexit_slot_take(const char *target)
 {

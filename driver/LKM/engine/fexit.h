@@ -49,6 +49,8 @@ asmlinkage void ks_fentry_enter(unsigned int slot, const struct ks_call *call);
 
 /* Trampolines are in use: the module waits for them when it is unloaded. */
 void ks_fexit_use(void);
+/* One of ours begins there. */
+bool ks_fexit_is_trampoline(unsigned long address);
 
 #endif /* __ASSEMBLER__ */
 #endif /* KS_FEXIT_H */

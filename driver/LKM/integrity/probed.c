@@ -9,6 +9,7 @@
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include "../compat/ibt.h"
+#include "../engine/fexit.h"
 #include "../engine/hook.h"
 #include "probed.h"
 
@@ -31,6 +32,9 @@ bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *own
 {
 	bool is = false;
 
+	/* Functions that are followed call those of the module. */
+	if (ks_fexit_is_trampoline(target))
+		return true;
 	/* A program's trampoline, by BPF's own list of symbols. */
 	if (!strcmp(owner->module, "bpf") && !strncmp(owner->symbol, "bpf_trampoline_", 15))
 		return true;
