@@ -73,7 +73,7 @@ def test_what_user_space_is_shown(kernel: list[dict[str, Any]], monkeypatch: pyt
         return Compared(1, (missed,), "half blind")
 
     monkeypatch.setattr(integrity, "_COMPARED", {"shown": ("modules", compare), "other": ("files", compare)})
-    first, second, shown, other = integrity.scan(code=False)
+    first, second, shown, other = integrity.scan(whole=False)
     assert (first.parts, second.parts, second.seen) == (4, 4, ("ext4",))
     assert shown == integrity.Part("shown", 2, 4, 1, "half blind", (missed,))
     assert other == integrity.Part("other", 3, 4, 0, "this driver does not tell what there is", ())

@@ -6,7 +6,6 @@ Things come and go meanwhile, so only what is so at two looks is a finding.
 
 from __future__ import annotations
 
-import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -20,6 +19,7 @@ __all__ = ["INITIAL_PID_NAMESPACE", "Compared", "CrossView"]
 
 #: PROC_PID_INIT_INO of the kernel's include/linux/proc_ns.h.
 INITIAL_PID_NAMESPACE = 0xEFFFFFFC
+_CAP_SYS_PTRACE = 1 << 19
 #: Seconds between two looks.
 PAUSE = 0.05
 #: Files of proc(5) about the sockets that sock_diag(7) tells, too.
@@ -73,7 +73,7 @@ class CrossView:
             return Compared(why=f"the namespace of pids cannot be told: {error.strerror}")
         if namespace != INITIAL_PID_NAMESPACE:
             return Compared(why="this is not the initial namespace of pids")
-        if os.geteuid() != 0 and self._hides():
+        if self._hides() and not self._sees_all():
             return Compared(why="/proc is mounted so that it hides processes of others (hidepid)")
 
         def look() -> tuple[int, set[Hashable]]:
@@ -91,6 +91,13 @@ class CrossView:
             before, _, after = line.partition(" - ")
             if after.startswith("proc ") and before.split(" ")[4] == "/proc" and "hidepid=" in after:
                 return "hidepid=0" not in after and "hidepid=off" not in after
+        return False
+
+    def _sees_all(self) -> bool:
+        """CAP_SYS_PTRACE, which hidepid does not hide anything from (proc(5))."""
+        for line in (self._proc / "self/status").read_text(errors="surrogateescape").splitlines():
+            if line.startswith("CapEff:"):
+                return bool(int(line.split()[1], 16) & _CAP_SYS_PTRACE)
         return False
 
     def modules(self) -> Compared:

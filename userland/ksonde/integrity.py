@@ -73,15 +73,13 @@ class Part:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
-def scan(device: Device | None = None, *, image: str | None = None, code: bool = True) -> Iterator[Part]:
+def scan(device: Device | None = None, *, image: str | None = None, whole: bool = True) -> Iterator[Part]:
     """Look at one part after the other, each when it is asked for: the driver's, then those of user space.
 
     Args:
         device: to ask; None: one that is opened for each part.
-        code: with the part `text`, which takes seconds and some 100 MB.
-
-    Args:
         image: of the running kernel, for the part `text`; None: where distributions put it.
+        whole: with the parts `text` and `shown_sockets`, which take seconds and some 100 MB and 40 MB.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -89,7 +87,8 @@ def scan(device: Device | None = None, *, image: str | None = None, code: bool =
     import errno
 
     number = 0
-    own = len(_COMPARED) + code
+    compared = [name for name in _COMPARED if whole or name != _LARGE]
+    own = len(compared) + whole
     parts: dict[str, Part] = {}
     while True:
         try:
@@ -101,17 +100,17 @@ def scan(device: Device | None = None, *, image: str | None = None, code: bool =
         number += 1
         parts[part.name] = part
         yield replace(part, parts=part.parts + own)
-    for part in _compared(parts, device):
+    for part in _compared(parts, device, compared):
         number += 1
         yield replace(part, parts=len(parts) + own)
-    if code:
+    if whole:
         from . import pristine
 
         checked, why, findings = pristine.scan(image)
         yield Part("text", number, number + 1, checked, why, findings)
 
 
-def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
+def _compared(parts: dict[str, Part], device: Device | None, names: list[str]) -> Iterator[Part]:
     """What user space is shown, compared with what the driver knows."""
 
     def seen(name: str) -> tuple[Hashable, ...]:
@@ -119,7 +118,8 @@ def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
         return Part.parse(look(Inspect.INTEGRITY, number, device), number).seen or ()
 
     view = CrossView(seen)
-    for number, (name, (of, compare)) in enumerate(_COMPARED.items(), len(parts)):
+    for number, name in enumerate(names, len(parts)):
+        of, compare = _COMPARED[name]
         if of is not None and (of not in parts or parts[of].seen is None):
             compared = Compared(why="this driver does not tell what there is")
         else:
@@ -127,9 +127,11 @@ def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
         yield Part(name, number, 0, compared.checked, compared.why, compared.findings)
 
 
+#: It needs pyroute2.
+_LARGE = "shown_sockets"
 #: Parts of user space: the driver's part that they compare with, if any, and how.
 _COMPARED: dict[str, tuple[str | None, Callable[[CrossView], Compared]]] = {
     "shown_processes": ("processes", CrossView.processes),
     "shown_modules": ("modules", CrossView.modules),
-    "shown_sockets": (None, CrossView.sockets),
+    _LARGE: (None, CrossView.sockets),
 }

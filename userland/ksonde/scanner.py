@@ -70,7 +70,7 @@ def scan_all() -> list[Finding]:
     import ksonde
 
     with ksonde.Device() as device:
-        found = [finding for part in integrity.scan(device, code=False) for finding in part.findings]
+        found = [finding for part in integrity.scan(device, whole=False) for finding in part.findings]
         return [*found, *hooks(device)[1]]
 
 
@@ -155,7 +155,7 @@ class Scanner:
     def _scan(self) -> None:
         try:
             with type(self._session.device)(self._session.device.path) as device:
-                for part in integrity.scan(device, code=False):
+                for part in integrity.scan(device, whole=False):
                     looked = bool(part.checked) or not part.why
                     self._tell(self._known.update(part.name, part.findings, _now(), looked=looked))
                     if self._end.is_set():
