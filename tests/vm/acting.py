@@ -9,7 +9,8 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Union
@@ -412,3 +413,13 @@ def load(parameters: bytes = b"") -> int:
 def unload() -> int:
     """delete_module(2) of the driver; 0 or an errno value."""
     return _module_call(176, b"ksonde", os.O_NONBLOCK)
+
+
+@contextmanager
+def fixture(name: str, *words: str) -> Iterator[None]:
+    """A module of tests/fixtures is loaded."""
+    subprocess.run(["insmod", TESTS / f"ksonde_{name}.ko", *words], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["rmmod", f"ksonde_{name}"], check=True)

@@ -20,7 +20,7 @@ from typing import Any, Callable
 import pytest
 
 import ksonde
-from acting import TESTS, Between, assert_fields
+from acting import Between, assert_fields, fixture
 from ksonde import integrity, lsm_hooks
 from ksonde.encoder import encode
 from ksonde.inspection import Finding
@@ -36,15 +36,6 @@ ARMED = ("armed", "degraded")
 
 def boottime() -> int:
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
-@contextmanager
-def fixture(name: str, *words: str) -> Iterator[None]:
-    subprocess.run(["insmod", TESTS / f"ksonde_{name}.ko", *words], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["rmmod", f"ksonde_{name}"], check=True)
 
 
 def until(done: Callable[[], bool]) -> None:

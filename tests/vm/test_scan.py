@@ -8,15 +8,13 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import ksonde
-from acting import TESTS
+from acting import TESTS, fixture
 from ksonde import integrity
 
 KSONDE = [sys.executable, "-m", "ksonde"]
@@ -44,15 +42,6 @@ PARTS = [
 ]
 #: getppid
 NUMBERS = {"sys_call_table": 110, "ia32_sys_call_table": 64}
-
-
-@contextmanager
-def fixture(name: str, *words: str) -> Iterator[None]:
-    subprocess.run(["insmod", TESTS / f"ksonde_{name}.ko", *words], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["rmmod", f"ksonde_{name}"], check=True)
 
 
 def scan() -> tuple[int, dict[str, Any]]:

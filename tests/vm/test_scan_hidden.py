@@ -12,21 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from acting import TESTS
+from acting import fixture
 from ksonde import integrity
 from ksonde.inspection import Finding
 
 #: CPUs of the guest.
 CPUS = os.cpu_count() or 1
-
-
-@contextmanager
-def fixture(name: str, *words: str) -> Iterator[None]:
-    subprocess.run(["insmod", TESTS / f"ksonde_{name}.ko", *words], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["rmmod", f"ksonde_{name}"], check=True)
 
 
 @contextmanager

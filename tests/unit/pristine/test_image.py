@@ -49,7 +49,7 @@ def test_packed_as_lzma_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("program", ["zstd", "lz4"])
 def test_packed_by_a_program(tmp_path: Path, program: str) -> None:
     if shutil.which(program) is None:
-        pytest.xfail(f"there is no {program}")
+        pytest.skip(f"cannot run here: there is no {program}")
     options = ["-l"] if program == "lz4" else []
     packed = subprocess.run([program, *options, "-cq"], input=ELF, capture_output=True, check=True).stdout
     path = tmp_path / "vmlinuz"
