@@ -141,8 +141,7 @@ static void ftrace_graph(struct ks_inventory *inventory)
 		}
 		return;
 	}
-	ks_owner_find(&inventory->owner, (unsigned long)array);
-	count = inventory->owner.size / sizeof(*array);
+	count = ks_inventory_pointers(inventory, array);
 	for (i = 0; i < count; i++) {
 		if (copy_from_kernel_nofault(functions, READ_ONCE(array[i]), sizeof(functions)))
 			continue;

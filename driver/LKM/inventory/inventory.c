@@ -4,6 +4,7 @@
  * scan looks at all of them for those that are nobody's.
  */
 #include <linux/delay.h>
+#include <linux/log2.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include "../compat/mm.h"
@@ -74,6 +75,15 @@ unsigned long ks_inventory_symbol(struct ks_inventory *inventory, const char *na
 	}
 	ks_inventory_note(inventory, true, "the kernel shows no symbol %s", name);
 	return 0;
+}
+
+size_t ks_inventory_pointers(struct ks_inventory *inventory, const void *array)
+{
+	size_t count;
+
+	ks_owner_find(&inventory->owner, (unsigned long)array);
+	count = inventory->owner.size / sizeof(void *);
+	return count ? rounddown_pow_of_two(count) : 0;
 }
 
 static struct ks_inventory *inventory_create(void)

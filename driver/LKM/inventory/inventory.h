@@ -47,6 +47,11 @@ struct ks_inventory_entry *ks_inventory_add(struct ks_inventory *inventory,
 					    unsigned long function);
 /* Address of data of the kernel; 0, and noted: there is none, or it is smaller.  May sleep. */
 unsigned long ks_inventory_symbol(struct ks_inventory *inventory, const char *name, size_t size);
+/*
+ * How many pointers are in an array of a power of two of them, which has a
+ * symbol: KASAN's red zone behind it, a quarter of it, is not in the answer.
+ */
+size_t ks_inventory_pointers(struct ks_inventory *inventory, const void *array);
 /* What was not looked at; blind: what should have been. */
 __printf(3, 4) void ks_inventory_note(struct ks_inventory *inventory, bool blind,
 				      const char *format, ...);

@@ -55,11 +55,12 @@ void ks_inventory_kprobes(struct ks_inventory *inventory)
 	struct mutex *lock = (void *)ks_inventory_symbol(inventory, "kprobe_mutex", sizeof(*lock));
 	struct hlist_head *table = (void *)ks_inventory_symbol(inventory, "kprobe_table",
 							       sizeof(*table));
-	size_t buckets = inventory->owner.size / sizeof(*table), i;
 	struct kprobe *first, *probe;
+	size_t buckets, i;
 
 	if (!lock || !table)
 		return;
+	buckets = ks_inventory_pointers(inventory, table);
 	if (!kretprobe)
 		ks_inventory_note(inventory, true, "kretprobes cannot be told from kprobes");
 	mutex_lock(lock);
