@@ -58,11 +58,13 @@ TREES = (
         (*_OLD, "-Wno-missing-include-dirs"),
         ("CONFIG_BLOCK=y", "CONFIG_SWAP=y", "CONFIG_SCHED_MC_PRIO=n"),
     ),
-    _tree("4.19", "upstream, with a board's drivers", _OLD),
+    _tree("4.19", "upstream", _OLD),
     _tree("5.4", "upstream"),
     _tree("5.15", "upstream"),
     _tree("6.6", "upstream"),
-    _tree("6.11", "upstream"),
+    _tree("6.8", "upstream"),
+    _tree("6.14", "upstream"),
+    _tree("6.19", "upstream"),
 )
 
 
