@@ -3,8 +3,9 @@
  * hooks/scan_packet.c and hooks/scan_detect.c on the host.
  *
  *	scan_test parse			packets in hexadecimal on standard input, a line each
- *	scan_test count PORTS HOSTS WINDOW	what is sent, a line each: time in seconds, source, kind,
- *					host, port; prints a line for each report
+ *	scan_test count PORTS HOSTS WINDOW SINCE [...]	who ask, by four numbers each; what is sent, a
+ *					line each: time in seconds, source, kind, host, port; prints a
+ *					line for each report: who is told, and of what
  *	scan_test flood SOURCES EVERY SEED	spoofed sources of one port each, and a scanner with a
  *					probe in so many: packets until it is reported, 0: it is not
  *	scan_test size			bytes of all that is kept
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <linux/kernel.h>
 #include <linux/skbuff.h>
 #include "../../driver/LKM/hooks/scan_detect.h"
 #include "check.h"
@@ -76,29 +78,51 @@ static void show(const struct sk_buff *packet)
 static bool see(const struct ks_packet *packet, const struct ks_scan_rule *rule, u64 now,
 		struct ks_scan_report *report)
 {
-	return ks_scan_count(scan, ks_scan_hash(scan, packet, 1), packet, rule, now, report);
+	u64 hash = ks_scan_hash(scan, packet, 1);
+	struct ks_scan_source *source = ks_scan_count(scan, hash, packet, rule->window, now);
+
+	if (!source || !ks_scan_tell(source, 0, rule, now))
+		return false;
+	CHECK(ks_scan_find(scan, hash) == source);
+	ks_scan_report(source, rule->window, now, report);
+	return true;
 }
 
-static void count(const struct ks_scan_rule *rule)
+static void print_report(const struct ks_scan_report *report)
 {
+	printf(" %u %u %llu %.3f %.3f", report->ports, report->hosts,
+	       (unsigned long long)report->packets, (double)report->first / SECOND,
+	       (double)report->last / SECOND);
+	for (u32 i = 0; i < report->sample_count; i++)
+		printf(" %u", report->sample[i]);
+	putchar('\n');
+}
+
+static void count(const struct ks_scan_rule *rules, u32 askers)
+{
+	struct ks_scan_source *known;
 	struct ks_scan_report report;
+	u64 now, longest = 0;
 	struct ks_packet packet = {};
 	unsigned int source, kind, host, port;
 	double seconds;
 
+	for (u32 i = 0; i < askers; i++)
+		longest = max(longest, rules[i].window);
 	while (scanf("%lf %u %u %u %u", &seconds, &source, &kind, &host, &port) == 5) {
 		memcpy(packet.source, &source, sizeof(source));
 		memcpy(packet.target, &host, sizeof(host));
 		packet.kind = kind;
 		packet.port = port;
-		if (!see(&packet, rule, (u64)(seconds * SECOND), &report))
-			continue;
-		printf("%u %u %u %u %llu %.3f %.3f", source, kind, report.ports, report.hosts,
-		       (unsigned long long)report.packets, (double)report.first / SECOND,
-		       (double)report.last / SECOND);
-		for (u32 i = 0; i < report.sample_count; i++)
-			printf(" %u", report.sample[i]);
-		putchar('\n');
+		now = seconds * SECOND;
+		known = ks_scan_count(scan, ks_scan_hash(scan, &packet, 1), &packet, longest, now);
+		for (u32 i = 0; known && i < askers; i++) {
+			if (!ks_scan_tell(known, i, &rules[i], now))
+				continue;
+			ks_scan_report(known, rules[i].window, now, &report);
+			printf("%u %u %u", i, source, kind);
+			print_report(&report);
+		}
 	}
 }
 
@@ -205,7 +229,8 @@ static void fuzz(u64 number)
 
 static int run(int argc, char **argv)
 {
-	struct ks_scan_rule rule;
+	struct ks_scan_rule rules[KS_SCAN_ASKERS];
+	u32 askers = (argc - 2) / 4;
 	struct sk_buff packet;
 
 	if (argc == 2 && !strcmp(argv[1], "parse")) {
@@ -215,11 +240,14 @@ static int run(int argc, char **argv)
 		}
 	} else if (argc == 2 && !strcmp(argv[1], "size")) {
 		printf("%zu\n", sizeof(*scan));
-	} else if (argc == 5 && !strcmp(argv[1], "count")) {
-		rule.ports = atoi(argv[2]);
-		rule.hosts = atoi(argv[3]);
-		rule.window = strtoull(argv[4], NULL, 10) * SECOND;
-		count(&rule);
+	} else if (argc == 2 + 4 * askers && askers <= KS_SCAN_ASKERS && !strcmp(argv[1], "count")) {
+		for (u32 i = 0; i < askers; i++) {
+			rules[i].ports = atoi(argv[2 + 4 * i]);
+			rules[i].hosts = atoi(argv[3 + 4 * i]);
+			rules[i].window = strtoull(argv[4 + 4 * i], NULL, 10) * SECOND;
+			rules[i].since = strtoull(argv[5 + 4 * i], NULL, 10) * SECOND;
+		}
+		count(rules, askers);
 	} else if (argc == 5 && !strcmp(argv[1], "flood")) {
 		random_state = strtoull(argv[4], NULL, 10) | 1;
 		printf("%llu\n", (unsigned long long)flood(strtoull(argv[2], NULL, 10),

@@ -28,6 +28,16 @@ class Report(NamedTuple):
     first: float
     last: float
     sample: tuple[int, ...]
+    asker: int = 0
+
+
+class Rule(NamedTuple):
+    """Of one who asks: ports, hosts, seconds, and since when."""
+
+    ports: int = 15
+    hosts: int = 0
+    window: int = 300
+    since: int = 0
 
 
 @pytest.fixture(scope="session")
@@ -42,16 +52,15 @@ def ask(program: Path, *arguments: str, text: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def count(
-    program: Path, packets: Sequence[tuple[float, int, int, int, int]], ports: int = 15, hosts: int = 0
-) -> list[Report]:
-    """Reports of packets (time, source, kind, host, port) with a window of 300 s."""
+def count(program: Path, packets: Sequence[tuple[float, int, int, int, int]], *rules: Rule) -> list[Report]:
+    """Reports of packets (time, source, kind, host, port)."""
     text = "\n".join(" ".join(map(str, packet)) for packet in packets)
     out = []
-    for line in ask(program, "count", str(ports), str(hosts), "300", text=text):
-        words = line.split()
+    words = [str(number) for rule in rules or [Rule()] for number in rule]
+    for line in ask(program, "count", *words, text=text):
+        asker, *words = line.split()
         numbers, times, sample = map(int, words[:5]), map(float, words[5:7]), map(int, words[7:])
-        out.append(Report(*numbers, *times, tuple(sample)))  # type: ignore[call-arg,arg-type]
+        out.append(Report(*numbers, *times, tuple(sample), int(asker)))  # type: ignore[call-arg,arg-type]
     return out
 
 
@@ -189,12 +198,16 @@ def test_scan(program: Path) -> None:
 
 
 def test_one_report_a_window(program: Path) -> None:
-    """The second one counts all since the first, also beyond what is kept of ports."""
+    """The second one counts all that the source did, also beyond what is kept of ports."""
     first, second = count(program, scan(ports=400, every=1))
     assert (first.ports, first.packets, first.last) == (15, 15, 1014.0)
-    assert (second.ports, second.packets, second.first, second.last) == (300, 300, 1015.0, 1314.0)
+    assert (second.ports, second.first) == (second.packets, 1000.0)
+    # A window later, but for the unit in which that is known.
+    assert 1313.9 <= second.last <= 1315.0
+    assert second.packets == second.last - 999
     assert len(second.sample) == 32
-    assert set(second.sample) == set(range(383, 415))
+    last = 100 + int(second.last) - 1000
+    assert set(second.sample) == set(range(last - 31, last + 1))
 
 
 def test_slow(program: Path) -> None:
@@ -235,14 +248,34 @@ def test_hosts(program: Path) -> None:
     """The same port of many hosts, where that matters."""
     sweep = [(1000 + i, 1, SYN, 1000 + i, 22) for i in range(40)]
     assert not count(program, sweep)
-    (got,) = count(program, sweep, hosts=20)
+    (got,) = count(program, sweep, Rule(hosts=20))
     # Of the first host no more than that there was one is known.
     assert (got.ports, got.hosts, got.packets, got.sample) == (1, 20, 21, (22,))
 
 
 def test_memory(program: Path) -> None:
     """What docs/design.md says."""
-    assert int(run(program, "size")) < 1250 * 1024
+    assert int(run(program, "size")) < 1350 * 1024
+
+
+def test_each_by_a_rule_of_his_own(program: Path) -> None:
+    """Who asks for fewer ports is told first; each of a scan within his own window."""
+    reports = count(program, scan(ports=40), Rule(ports=30), Rule(ports=5), Rule(ports=32))
+    assert [(report.asker, report.ports) for report in reports] == [(1, 5), (0, 30), (2, 32)]
+    slow = scan(ports=40, every=10)
+    reports = count(program, slow, Rule(), Rule(window=100), Rule(ports=10, window=95))
+    assert [(report.asker, report.last) for report in reports][:2] == [(2, 1090.0), (0, 1140.0)]
+    assert {report.asker for report in reports} == {0, 2}
+    # The shorter window is over three times meanwhile.
+    assert [report.last for report in reports if report.asker == 2] == [1090.0, 1190.0, 1290.0, 1390.0]
+
+
+def test_who_comes_later(program: Path) -> None:
+    """Is told of a scan that goes on, whomever his number belonged to before."""
+    packets = scan(ports=30, every=1)
+    assert [report.last for report in count(program, packets, Rule(since=1014))] == [1014.0]
+    before, after = count(program, packets, Rule(since=1020))
+    assert (before.last, after.last, after.ports) == (1014.0, 1020.0, 21)
 
 
 @pytest.mark.parametrize("every", [1000, 10_000])

@@ -122,6 +122,7 @@ class FakeDriver:
         self.rules: list[Any] = []
         self.rule_records: dict[int, int] = {}
         self.limits: list[tuple[int, int, int]] = []
+        self.port_scan: tuple[int, ...] = ()
         self.setup: Any = None
         self.started = False
         self.nodes: list[FakeNode] = []
@@ -221,6 +222,10 @@ class FakeDriver:
         raw = ctypes.string_at(asked.limits, asked.count * asked.limit_size)
         rows = [uapi.Limit.parse(raw[at : at + asked.limit_size]) for at in range(0, len(raw), 16)]
         self.limits = [(row.event, row.per_second, row.per_process) for row in rows]
+
+    def _set_port_scan(self, argument: bytearray) -> None:
+        asked = uapi.PortScan.parse(bytes(argument))
+        self.port_scan = (asked.set, asked.ports, asked.hosts, asked.window, asked.loopback)
 
     def _set_ring(self, argument: bytearray) -> None:
         asked = uapi.RingSetup.parse(bytes(argument))

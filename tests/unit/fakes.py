@@ -209,3 +209,29 @@ class FakeScanner:
     def __exit__(self, *_: object) -> None:
         os.close(self._read)
         os.close(self._write)
+
+
+class UsbDevice:
+    """Stands for pyudev.Device."""
+
+    def __init__(
+        self, path: str, attributes: dict[str, bytes] | None = None, *, sys_path: str = "", **properties: Any
+    ) -> None:
+        self.device_path = path
+        self.sys_path = sys_path
+        self.attributes = attributes or {}
+        self.properties = properties or {"ID_VENDOR": "1d6b", "ID_VENDOR_FROM_DATABASE": "Linux Foundation"}
+        self.is_initialized = True
+        self.device_node = "/dev/bus/usb/001/012"
+        self.driver = "usb"
+
+
+class FakeContext:
+    """Stands for pyudev.Context, with these devices."""
+
+    def __init__(self, devices: list[UsbDevice]) -> None:
+        self.devices = devices
+
+    def list_devices(self, **kinds: str) -> list[UsbDevice]:
+        assert kinds == {"subsystem": "usb", "DEVTYPE": "usb_device"}
+        return self.devices

@@ -34,6 +34,7 @@ from ksonde.errors import (
 )
 from ksonde.inspection import Finding
 from ksonde.limits import Limit
+from ksonde.portscan import PortScan
 from ksonde.record import Record
 from ksonde.rules import Rule
 from ksonde.session import RuleStats
@@ -589,6 +590,32 @@ def test_limits_of_a_profile(run: Run, web: Path) -> None:
     (shown,) = json.loads(run("profile", "show", "web", "--json")[1])["limits"]
     assert shown == {"events": ["connect"], "per_second": 50, "per_process": 5}
     assert ", 0 filters, 1 limit, no error" in run("profile", "check", "web")[1]
+
+
+def test_port_scan_of_a_profile(run: Run, web: Path) -> None:
+    web.write_text('events = ["port_scan"]\n[port_scan]\nports = 5\nwindow = 60\n')
+    run("watch", "--count", "1", "--profile", "web", batches=[[execve("a")]])
+    run("stat", "--for", "10ms", "--profile", "web", "--port-scan", "hosts=3,window=1m,allow=10.0.0.0/8")
+    first, second = run.opened  # type: ignore[attr-defined]
+    assert first["port_scan"] == PortScan(ports=5, window=60)
+    assert "rules" not in first
+    assert second["port_scan"] == PortScan(ports=5, hosts=3, window=60)
+    assert second["rules"] == (Rule("exclude", ("port_scan",), network="10.0.0.0/8"),)
+    assert run("profile", "show", "web")[1].endswith("\nport_scan: 5 ports, within 60 s\n")
+    shown = json.loads(run("profile", "show", "web", "--json")[1])["port_scan"]
+    assert shown == {"ports": 5, "hosts": None, "window": 60, "loopback": None}
+    assert ", 0 filters, 0 limits, port_scan, no error" in run("profile", "check", "web")[1]
+
+
+def test_port_scan_on_the_command_line(run: Run) -> None:
+    words = ("--event", "port_scan", "--port-scan")
+    run("watch", "--count", "1", *words, "allow=::1,allow=10.0.0.1", batches=[[execve("a")]])
+    (opened,) = run.opened  # type: ignore[attr-defined]
+    assert "port_scan" not in opened
+    assert [rule.network for rule in opened["rules"]] == ["::1", "10.0.0.1"]
+    code, _, err = run("watch", *words, "ports=many")
+    assert code == 2
+    assert "ports is a number, not 'many'" in err
 
 
 def test_stat_shows_what_filters_held_back(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -93,3 +93,13 @@ def test_snapshot() -> None:
     people = io.StringIO()
     Output(people, Renderer(SCHEMA)).snapshot([line])
     assert people.getvalue().rstrip().endswith("process     comm $'a\\nb', argv x 'y z'")
+
+
+def test_snapshot_of_tables() -> None:
+    above = [{"tgid": 7, "comm": "a\nb", "start_time": 1}, {"tgid": 1, "comm": "init", "start_time": 0}]
+    data = {"ancestors": above, "tgids": [3, 4], "udev": {"node": "/dev/x y", "driver": None}}
+    people = io.StringIO()
+    Output(people, Renderer(SCHEMA)).snapshot([{"event": "any", "snapshot": True, "time": 1, "data": data}])
+    assert (
+        people.getvalue().rstrip().endswith("ancestors a\\nb[7] <- init[1], tgids 3 4, udev node='/dev/x y'")
+    )

@@ -11,6 +11,7 @@ from fakes import SCHEMA
 from ksonde import profiles
 from ksonde.errors import BadProfile, UnknownProfile
 from ksonde.limits import Limit
+from ksonde.portscan import PortScan
 from ksonde.profiles import read
 from ksonde.rules import Rule
 
@@ -163,6 +164,59 @@ def test_limits_that_make_no_sense(home: Path, text: str, line: int, message: st
     assert caught.value.reason.startswith(message)
 
 
+def test_networks(home: Path) -> None:
+    """A filter with several of them is a rule for each, and one filter."""
+    one = '[[filter]]\naction = "exclude"\nevents = ["connect"]\n'
+    several = 'network = ["192.0.2.0/24", "2001:db8::1", "192.0.2.0/24"]\n'
+    put(
+        home / "net.toml",
+        'events = ["connect"]\n' + one + several + one + 'network = "10.0.0.0/8"\nuid = 3\n',
+    )
+    assert read("net").rules(SCHEMA) == (
+        Rule("exclude", ("connect",), network="192.0.2.0/24"),
+        Rule("exclude", ("connect",), network="2001:db8::1"),
+        Rule("exclude", ("connect",), network="10.0.0.0/8", uid=3),
+    )
+    put(home / "net.toml", 'events = ["connect"]\n' + one + several + one + 'network = "192.0.2.7"\n')
+    with pytest.raises(BadProfile) as caught:
+        read("net").rules(SCHEMA)
+    assert caught.value.line == 6
+    assert caught.value.reason.startswith("filter 2: it can never match: rule 1 excludes all of it")
+
+
+def test_port_scan(home: Path) -> None:
+    put(home / "base.toml", 'events = ["port_scan"]\n[port_scan]\nports = 5\nwindow = 60\n')
+    put(home / "web.toml", 'extends = "base"\n[port_scan]\nwindow = 9\nloopback = true\n')
+    assert read("base").port_scan(SCHEMA) == PortScan(ports=5, window=60)
+    assert read("web").port_scan(SCHEMA) == PortScan(ports=5, window=9, loopback=True)
+    assert read("sandbox").port_scan(SCHEMA) == PortScan()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "message"),
+    [
+        (
+            'events = ["port_scan"]\n[port_scan]\nhosts = 3\nports = 33',
+            4,
+            "port_scan: ports is 33, not from 2 to 32",
+        ),
+        ('events = ["port_scan"]\n[port_scan]\nwindow = 0', 3, "port_scan: window is 0, not from 1 to 86400"),
+        (
+            'events = ["exit"]\n\n[port_scan]\nwindow = 5',
+            3,
+            "port_scan: the session does not record port_scan",
+        ),
+    ],
+)
+def test_a_port_scan_that_makes_no_sense(home: Path, text: str, line: int, message: str) -> None:
+    put(home / "wrong.toml", text)
+    put(home / "above.toml", 'extends = "wrong"\n')
+    with pytest.raises(BadProfile) as caught:
+        read("above").port_scan(SCHEMA)
+    assert (Path(caught.value.path).name, caught.value.line) == ("wrong.toml", line)
+    assert caught.value.reason == message
+
+
 @pytest.mark.parametrize(
     ("text", "line", "message", "hint"),
     [
@@ -192,6 +246,31 @@ def test_limits_that_make_no_sense(home: Path, text: str, line: int, message: st
         (FILTERS + 'action = "include"\nuid = "no one"\n', 10, "uid: there is no user 'no one'", ""),
         (FILTERS + 'action = "include"\nmnt_ns = "/no"\n', 10, "mnt_ns: cannot look at /no: No such", ""),
         (FILTERS + 'action = "include"\ncgroup = "/no/no"\n', 10, "cgroup: cannot look at /sys/fs", ""),
+        (
+            FILTERS + 'action = "include"\nnetwork = 3\n',
+            10,
+            "network is no string and no list",
+            "say network",
+        ),
+        (
+            FILTERS + 'action = "include"\nnetwork = []\n',
+            10,
+            "network is no string and no list",
+            "say network",
+        ),
+        (FILTERS + 'action = "include"\nnetwork = [\n"::1",\n"::g"]\n', 12, "network: ::g is no network", ""),
+        (
+            FILTERS + 'action = "include"\nnetwork = "10.1.2.3/8"\n',
+            10,
+            "network: 10.1.2.3/8 lies within a network: that is 10.0.0.0/8",
+            "",
+        ),
+        ('events = ["exit"]\nport_scan = 3', 2, "port_scan is no table", "begin it with [port_scan]"),
+        ('events = ["exit"]\n[[port_scan]]\nports = 3', 2, "port_scan is no table", "begin it with"),
+        ('events = ["exit"]\n[port_scan]\nport = 3', 3, "there is no key 'port'", "did you mean ports?"),
+        ('events = ["exit"]\n[port_scan]\nports = "3"', 3, "ports is no number", "say ports = 20"),
+        ('events = ["exit"]\n[port_scan]\nhosts = true', 3, "hosts is no number", "say hosts = 20"),
+        ('events = ["exit"]\n[port_scan]\nloopback = 1', 3, "loopback is neither true nor", "say loopback"),
         ("x = " + "[" * 5000 + "]" * 5000, 1, "it is nested too deeply", ""),
     ],
 )

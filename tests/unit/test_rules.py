@@ -21,7 +21,7 @@ def mine() -> tuple[int, int]:
     return os.getpid(), ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
-EVENTS = ("connect", "exit", "file_read", "file_created_closed")
+EVENTS = ("connect", "exit", "file_read", "file_created_closed", "port_scan")
 RIGHT = [
     Rule("exclude"),
     Rule("include", ("connect", "fork")),
@@ -36,6 +36,11 @@ RIGHT = [
     Rule("include", ("file_read",), path_prefix="/"),
     Rule("exclude", ("file_read", "file_created_closed", "file_write"), path_prefix="/a/.", exe="/b"),
     Rule("include", ("file_read",), path_prefix="/" + "a" * 255),
+    Rule("exclude", ("port_scan",), network="192.0.2.7"),
+    Rule("include", ("port_scan", "connect"), network="192.0.2.0/24", uid=3),
+    Rule("include", ("connect",), network="0.0.0.0/0"),
+    Rule("exclude", ("connect",), network="2001:db8::/32"),
+    Rule("exclude", ("connect",), network="::fffe:0:0/95"),
 ]
 
 
@@ -74,6 +79,20 @@ def test_what_can_match_is_taken(rule: Rule) -> None:
         ({"path_prefix": "", "events": ("file_read",)}, "the path of a file begins with /"),
         ({"path_prefix": "/a/../b", "events": ("file_read",)}, "the kernel has no empty part"),
         ({"path_prefix": "/" + "a" * 256, "events": ("file_read",)}, "only 256 bytes of a path"),
+        (
+            {"network": "::1"},
+            "network is for accept, bind, connect, dns_query, port_scan, not for all events",
+        ),
+        ({"network": "::1", "events": ("connect", "exit")}, "port_scan, not for exit"),
+        ({"network": "here", "events": ("connect",)}, "here is no network and no address"),
+        ({"network": "", "events": ("connect",)}, "is no network and no address"),
+        ({"network": "192.0.2.1/33", "events": ("connect",)}, "192.0.2.1/33 is no network and no address"),
+        ({"network": "192.0.2.1/24", "events": ("connect",)}, "lies within a network: that is 192.0.2.0/24"),
+        (
+            {"network": "::ffff:192.0.2.0/120", "events": ("connect",)},
+            "has IPv4 addresses: that is 192.0.2.0/24",
+        ),
+        ({"uid": 3, "events": ("port_scan",)}, "no process makes port_scan, and none has its uid"),
     ],
 )
 def test_what_can_never_match_is_refused(
@@ -108,6 +127,11 @@ def test_processes_of_another_namespace_are_not_looked_for(monkeypatch: pytest.M
             Rule("include", ("file_read",), path_prefix="/a/b", uid=3),
         ),
         (Rule("exclude"), Rule("include", ("file_read",), path_prefix="/a")),
+        (Rule("exclude"), Rule("include", ("connect",), network="::1")),
+        (
+            Rule("exclude", ("connect",), network="192.0.2.0/24"),
+            Rule("include", ("connect",), network="192.0.2.128/25", uid=3),
+        ),
     ],
 )
 def test_what_another_one_excludes(wide: Rule, narrow: Rule) -> None:

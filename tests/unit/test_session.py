@@ -5,6 +5,7 @@ import errno
 import linecache
 import os
 import signal
+import socket
 import sys
 import time
 from contextlib import suppress
@@ -15,7 +16,7 @@ import pytest
 import ksonde
 from fake_driver import FakeDriver
 from fakes import REASONS
-from ksonde import Limit, Rule, errors, uapi
+from ksonde import Limit, PortScan, Rule, errors, uapi
 from ksonde import ring as ring_module
 from ksonde import session as session_module
 from ksonde.record import Record
@@ -468,6 +469,7 @@ def test_without_rules_an_older_driver_is_not_asked(driver: FakeDriver) -> None:
     with ksonde.open(["connect"]):
         assert "SET_RULES" not in driver.calls
         assert "SET_LIMITS" not in driver.calls
+        assert "SET_PORT_SCAN" not in driver.calls
 
 
 def test_limits(driver: FakeDriver) -> None:
@@ -491,3 +493,34 @@ def test_limits(driver: FakeDriver) -> None:
     with ksonde.open(["connect"], limits=[first]) as session:
         session.set_limits([])
         assert not session.limits
+
+
+def test_networks(driver: FakeDriver) -> None:
+    rules = [
+        Rule("exclude", ("connect",), network="192.0.2.128/25"),
+        Rule("include", ("connect",), network="2001:db8::/33"),
+    ]
+    with ksonde.open(["connect"], rules=rules):
+        pass
+    four, six = ((r.match, r.family, r.prefix, r.network) for r in driver.rules)
+    assert four == (0x100, socket.AF_INET, 25, bytes([192, 0, 2, 128]) + bytes(12))
+    assert six == (0x100, socket.AF_INET6, 33, bytes.fromhex("20010db8") + bytes(12))
+
+
+def test_port_scan(driver: FakeDriver) -> None:
+    with ksonde.open(["port_scan"], port_scan=PortScan(ports=5, loopback=False)) as session:
+        assert driver.port_scan == (9, 5, 0, 0, 0)
+        second = PortScan(hosts=0, window=86400, loopback=True)
+        session.set_port_scan(second)
+        assert driver.port_scan == (14, 0, 0, 86400, 1)
+        with pytest.raises(errors.BadPortScan, match="ports is 1, not from 2 to 32"):
+            session.set_port_scan(PortScan(ports=1))
+        for number, message in ((errno.ENOTTY, "one port_scan for all"), (errno.EIO, "SET_PORT_SCAN")):
+            driver.fail[uapi.Ioctl.SET_PORT_SCAN] = number
+            with pytest.raises(errors.KsondeError, match=message):
+                session.set_port_scan(PortScan())
+        assert session.port_scan == second
+    with ksonde.open(["connect"], port_scan=PortScan()) as session:
+        assert driver.port_scan == (0, 0, 0, 0, 0)
+        with pytest.raises(errors.BadPortScan, match="does not record port_scan"):
+            session.set_port_scan(second)

@@ -26,6 +26,12 @@ PARSERS = {
         "dns_seeds.txt",
         ("good", "short", "counts", "label", "pointer", "long", "data"),
     ),
+    "dns_stream": (
+        "stream_test",
+        ["hooks/dns_stream.c"],
+        "dns_seeds.txt",
+        ("made", "whole", "after_gaps"),
+    ),
     "scan": (
         "scan_test",
         ["hooks/scan_packet.c", "hooks/scan_detect.c"],

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .decoder import Decoder
     from .device import Device, HookInfo, Info, wait_for_device
     from .limits import Limit
+    from .portscan import PortScan
     from .record import Record
     from .rules import Rule
     from .schema import EventSchema, Field, Schema
@@ -47,6 +48,7 @@ _LAZY = {
     "HookInfo": "device",
     "Info": "device",
     "Limit": "limits",
+    "PortScan": "portscan",
     "Record": "record",
     "Rule": "rules",
     "RuleStats": "session",
@@ -68,6 +70,7 @@ __all__ = [
     "Info",
     "KsondeError",
     "Limit",
+    "PortScan",
     "Record",
     "RingMode",
     "Rule",
@@ -92,6 +95,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
     skip_self: bool = True,
     rules: Iterable[Rule] = (),
     limits: Iterable[Limit] = (),
+    port_scan: PortScan | None = None,
     device: str = DEVICE,
     start: bool = True,
 ) -> Session:
@@ -108,6 +112,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         skip_self: nothing of this process is recorded.
         rules: what to record of whom; see ksonde.rules.
         limits: how many records of an event a second; see ksonde.limits.
+        port_scan: what is a scan of ports; see ksonde.portscan.
         device: path of the device node.
         start: begin to record at once.
 
@@ -117,6 +122,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         NoSuchProcess: follow.
         BadRule: a rule that can never match, or too many.
         BadLimit: a limit that makes no sense.
+        BadPortScan: port_scan.
     """
     from .session import Session
 
@@ -130,6 +136,7 @@ def open(  # noqa: A001, PLR0913 - ksonde.open() is the verb of this package, an
         skip_self=skip_self,
         rules=rules,
         limits=limits,
+        port_scan=port_scan,
         device=device,
         start=start,
     )

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from ksonde.enrich.containers import Containers
+    from ksonde.enrich.devices import Devices
     from ksonde.notify import Notifier
     from ksonde.record import Record
     from ksonde.scanner import Scanner
@@ -69,14 +70,20 @@ class Log:
         path: of the file; made with mode 0640 when it is not there.
         events: that the session was asked for.
         containers: that processes are in.
+        devices: USB devices that are known.
     """
 
     def __init__(
-        self, path: str, events: Sequence[str] = (), containers: Optional[Containers] = None
+        self,
+        path: str,
+        events: Sequence[str] = (),
+        containers: Optional[Containers] = None,
+        devices: Optional[Devices] = None,
     ) -> None:
         self.path = path
         self._events = list(events)
         self._containers = containers
+        self._devices = devices
         self._fd = -1
         self._dirty = False
         self._waiting = b""
@@ -105,7 +112,8 @@ class Log:
 
     def add(self, records: Sequence[Record]) -> None:
         """Take records, to be written by the next write()."""
-        self._waiting += b"".join(json_line(record, self._containers).encode() + b"\n" for record in records)
+        lines = (json_line(record, self._containers, self._devices) for record in records)
+        self._waiting += b"".join(line.encode() + b"\n" for line in lines)
 
     def add_lines(self, lines: Iterable[dict[str, Any]]) -> None:
         """Take what a Snapshot took, likewise."""

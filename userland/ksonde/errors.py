@@ -196,6 +196,22 @@ class BadLimit(_BadEntry):
     _kind = "limit"
 
 
+class BadPortScan(KsondeError):
+    """What is to be called a scan of ports makes no sense.
+
+    Attributes:
+        name: of what is wrong; "": all of it.
+        reason: what is wrong.
+    """
+
+    exit_code = 11
+
+    def __init__(self, name: str, reason: str, hint: str = "change it, or leave it out") -> None:
+        super().__init__(f"port_scan: {reason}", hint)
+        self.name = name
+        self.reason = reason
+
+
 class VersionMismatch(KsondeError):
     """The loaded module speaks another ABI than this package.
 

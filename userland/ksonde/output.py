@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from ksonde.enrich.containers import Containers
+    from ksonde.enrich.devices import Devices
     from ksonde.record import Record
     from ksonde.schema import Schema
 
@@ -32,17 +33,23 @@ def wants_color(stream: IO[Any]) -> bool:
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-def json_line(record: Record, containers: Optional[Containers] = None) -> str:
+def json_line(
+    record: Record, containers: Optional[Containers] = None, devices: Optional[Devices] = None
+) -> str:
     """A record as one line of JSON; what is not UTF-8 survives as lone surrogates, escaped.
 
     Args:
         record: it.
         containers: process.container is there for what these say is in a container, or do not know.
+        devices: data.udev is there for what these know of a USB device.
     """
     line = record.to_dict()
     container = containers.of(record) if containers is not None else None
     if container is not None:
         line["process"]["container"] = container._asdict()
+    known = devices.of(record) if devices is not None else None
+    if known is not None:
+        line["data"]["udev"] = known
     return _encode(line)
 
 
@@ -54,6 +61,7 @@ class Output:
         renderer: makes the lines; None: JSON lines.
         own: with session_state records.
         containers: for JSON lines.
+        devices: likewise.
     """
 
     def __init__(
@@ -63,9 +71,10 @@ class Output:
         *,
         own: bool = False,
         containers: Optional[Containers] = None,
+        devices: Optional[Devices] = None,
     ) -> None:
         self._stream = stream
-        self._line = renderer.line if renderer else lambda record: json_line(record, containers)
+        self._line = renderer.line if renderer else lambda record: json_line(record, containers, devices)
         self._renderer = renderer
         self._own = own
 
@@ -113,7 +122,7 @@ def open_output(
     containers = Containers()
     with _file(path) if path else _standard() as stream:
         if as_json:
-            yield Output(stream, own=own, containers=containers)
+            yield Output(stream, own=own, containers=containers, devices=devices_of(events))
             return
         from ksonde.ancestry import Ancestry
         from ksonde.enrich.interfaces import Interfaces
@@ -131,6 +140,17 @@ def open_output(
             verbose=verbose,
         )
         yield Output(stream, renderer, own=own)
+
+
+def devices_of(events: Collection[str]) -> Optional[Devices]:
+    """Who tells of USB devices, where that is among the events."""
+    if "usb_device" not in events:
+        return None
+    from ksonde.enrich.devices import Devices
+
+    devices = Devices()
+    devices.look_around()
+    return devices
 
 
 def _file(path: str) -> IO[str]:

@@ -16,6 +16,9 @@
     per_second = 5000
     per_process = 500
 
+    [port_scan]
+    ports = 5
+
 A file is looked for by its name without .toml in the user's folder, then in the system's; a path (with a
 slash, or that ends with .toml) is taken as it is.  What a profile has is checked in two steps: its form when
 it is read, its events against a schema, so that a file can be looked at where no module is loaded.
@@ -32,9 +35,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import limits as _limits
-from .errors import BadLimit, BadProfile, BadRule, UnknownEvent, UnknownProfile
+from . import portscan as _portscan
+from .errors import BadLimit, BadPortScan, BadProfile, BadRule, UnknownEvent, UnknownProfile
 from .limits import Limit
-from .rules import Rule, cgroup_number, check, namespace_number, user_number
+from .portscan import PortScan
+from .rules import Rule, cgroup_number, check, namespace_number, network, user_number
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -53,9 +58,11 @@ SUFFIX = ".toml"
 SIZE_MAX = 1 << 20
 DEPTH_MAX = 16
 
-_KEYS = ("description", "extends", "events", "filter", "limit")
+_KEYS = ("description", "extends", "events", "filter", "limit", "port_scan")
 _LIMIT_KEYS = ("events", "per_second", "per_process")
-_FILTER_KEYS = ("action", "events", "uid", "exe", "exe_prefix", "mnt_ns", "pid_ns", "cgroup", "path_prefix")
+_FILTER_KEYS = (
+    "action", "events", "uid", "exe", "exe_prefix", "mnt_ns", "pid_ns", "cgroup", "path_prefix", "network",
+)  # fmt: skip
 #: Keys of a filter that are a number, or a text that leads to one.
 _NUMBERS = {
     "uid": user_number,
@@ -78,7 +85,9 @@ class Profile:
         description: what it is for.
         own: names of the events that it adds to those of what it extends.
         filters: rules that it adds to those of what it extends.
+        tables: which [[filter]] each of them is of.
         own_limits: limits that it adds to those of what it extends; of an event it replaces theirs.
+        scan: what is a scan of ports; what it leaves open is as what it extends has it.
         parent: the profile that it extends.
     """
 
@@ -87,7 +96,9 @@ class Profile:
     description: str = ""
     own: tuple[str, ...] = ()
     filters: tuple[Rule, ...] = ()
+    tables: tuple[int, ...] = ()
     own_limits: tuple[Limit, ...] = ()
+    scan: PortScan = field(default_factory=PortScan)
     parent: Profile | None = None
     text: str = field(default="", repr=False, compare=False)
 
@@ -123,13 +134,14 @@ class Profile:
         rules = tuple(profile.filters[number] for profile, number in origin)
         for profile, number in origin:
             for name in profile.filters[number].events:
-                profile._check_event(schema, name, ("filter", number))
+                profile._check_event(schema, name, ("filter", profile.tables[number]))
         try:
             check(rules, self.events(schema), schema)
         except BadRule as error:
             profile, number = origin[error.number]
+            table = profile.tables[number]
             raise profile.wrong(
-                f"filter {number + 1}: {error.reason}", error.hint, table=("filter", number)
+                f"filter {table + 1}: {error.reason}", error.hint, table=("filter", table)
             ) from None
         return rules
 
@@ -158,6 +170,22 @@ class Profile:
                 if names:
                     found.append(replace(limit, events=names))
         return tuple(found)
+
+    def port_scan(self, schema: Schema) -> PortScan:
+        """What is a scan of ports.
+
+        Raises:
+            BadProfile: it makes no sense.
+        """
+        events = self.events(schema)
+        found = PortScan()
+        for profile in self.chain():
+            try:
+                _portscan.check(profile.scan, events)
+            except BadPortScan as error:
+                raise profile.wrong(str(error), error.hint, key=error.name or "port_scan") from None
+            found = found.over(profile.scan)
+        return found
 
     def _events(self, schema: Schema) -> Iterable[str]:
         if self.path is None:
@@ -257,11 +285,21 @@ def _read_file(path: Path, below: tuple[Path, ...]) -> Profile:
         except OSError as error:
             raise bare.wrong(f"cannot read {wanted}: {error.strerror or error}", key="extends") from None
     own = tuple(dict.fromkeys(table.get("events", ())))
-    filters = tuple(_filter(bare, number, row) for number, row in enumerate(table.get("filter", ())))
+    rows = table.get("filter", ())
+    filters = [(rule, number) for number, row in enumerate(rows) for rule in _filter(bare, number, row)]
     limited = tuple(_limit(bare, number, row) for number, row in enumerate(table.get("limit", ())))
     if parent is None and not own:
         raise bare.wrong("it has no events", 'say events = ["execve"], or extends = "default"')
-    return Profile(path.stem, path, table.get("description", ""), own, filters, limited, parent, text)
+    return replace(
+        bare,
+        description=table.get("description", ""),
+        own=own,
+        filters=tuple(rule for rule, _ in filters),
+        tables=tuple(number for _, number in filters),
+        own_limits=limited,
+        scan=_scan(bare, table.get("port_scan", {})),
+        parent=parent,
+    )
 
 
 def _parse(path: Path, data: bytes) -> tuple[dict[str, Any], str]:
@@ -300,6 +338,8 @@ def _check(profile: Profile, table: dict[str, Any]) -> None:
         rows = table.get(key, [])
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise profile.wrong(f"{key} is no list of tables", f"begin each with [[{key}]]", key=key)
+    if not isinstance(table.get("port_scan", {}), dict):
+        raise profile.wrong("port_scan is no table", "begin it with [port_scan]", key="port_scan")
     if profile.name in BUILT_IN and profile.path is not None and profile.path.parent in folders():
         raise profile.wrong(f"the driver has a profile {profile.name} already", "give the file another name")
 
@@ -321,8 +361,8 @@ def _check_names(profile: Profile, table: dict[str, Any], where: _Table | None =
         raise profile.wrong("events is no list of names", hint, key="events", table=where)
 
 
-def _filter(profile: Profile, number: int, row: dict[str, Any]) -> Rule:
-    """A [[filter]]."""
+def _filter(profile: Profile, number: int, row: dict[str, Any]) -> list[Rule]:
+    """A [[filter]]: a rule, or one for each of its networks."""
     where = ("filter", number)
     _check_keys(profile, row, _FILTER_KEYS, where)
     _check_names(profile, row, where)
@@ -346,7 +386,35 @@ def _filter(profile: Profile, number: int, row: dict[str, Any]) -> Rule:
                 values[key] = parse(row[key])
             except ValueError as error:
                 raise profile.wrong(f"{key}: {error}", key=key, table=where) from None
-    return Rule(action, tuple(dict.fromkeys(row.get("events", ()))), **values)
+    rule = Rule(action, tuple(dict.fromkeys(row.get("events", ()))), **values)
+    return [replace(rule, network=one) for one in _networks(profile, row, where)]
+
+
+def _networks(profile: Profile, row: dict[str, Any], where: _Table) -> Iterable[str | None]:
+    if "network" not in row:
+        return (None,)
+    asked = row["network"] if isinstance(row["network"], list) else [row["network"]]
+    if not asked or not all(isinstance(one, str) for one in asked):
+        hint = 'say network = "192.0.2.0/24", or network = ["192.0.2.0/24", "2001:db8::/32"]'
+        raise profile.wrong("network is no string and no list of them", hint, key="network", table=where)
+    one = None
+    try:
+        for one in asked:
+            network(one)
+    except ValueError as error:
+        raise profile.wrong(f"network: {error}", value=one, table=where) from None
+    return dict.fromkeys(asked)
+
+
+def _scan(profile: Profile, row: dict[str, Any]) -> PortScan:
+    """The [port_scan]."""
+    _check_keys(profile, row, _portscan.NAMES)
+    for key, value in row.items():
+        if key == "loopback" and not isinstance(value, bool):
+            raise profile.wrong("loopback is neither true nor false", "say loopback = true", key=key)
+        if key != "loopback" and (isinstance(value, bool) or not isinstance(value, int)):
+            raise profile.wrong(f"{key} is no number", f"say {key} = 20", key=key)
+    return PortScan(**row)
 
 
 def _limit(profile: Profile, number: int, row: dict[str, Any]) -> Limit:

@@ -222,9 +222,7 @@ class Renderer:
     def snapshot(self, line: dict[str, Any]) -> str:
         """What was there when a session began, as one line: a Snapshot's dict."""
         told = (
-            f"{name} {text.quote_all(value) if isinstance(value, list) else text.quote(str(value))}"
-            for name, value in line["data"].items()
-            if value not in (None, "", [])
+            f"{name} {_plainly(value)}" for name, value in line["data"].items() if value not in (None, "", [])
         )
         words = f"{self.names.clock(line['time'])} {'snapshot':<29} {line['event']:<11} {', '.join(told)}"
         return self.paint("dim", words)
@@ -970,6 +968,17 @@ def unix_path(path: str) -> str:
     if not path:
         return "(unnamed)"
     return "@" + text.quote(path[1:]) if path[0] == "\0" else text.quote(path)
+
+
+def _plainly(value: Any) -> str:
+    """A value of a snapshot: ancestors, and what is in a table, in a few words."""
+    if isinstance(value, dict):
+        return " ".join(f"{name}={text.quote(str(one))}" for name, one in value.items() if one is not None)
+    if not isinstance(value, list):
+        return text.quote(str(value))
+    if isinstance(value[0], dict):
+        return " <- ".join(f"{text.printable(one['comm'])}[{one['tgid']}]" for one in value)
+    return text.quote_all(map(str, value))
 
 
 def _beginning(identifier: str) -> str:

@@ -15,36 +15,52 @@ Of the files that are closed a rule may also ask for the path.  file_write and f
 where an include rule does, so that there is a list of what is watched:
 
     Rule("include", ("file_write", "file_read"), path_prefix="/etc/")
+
+Of what goes over the network a rule may ask for the address of the other end (of bind: the address):
+
+    Rule("exclude", ("port_scan", "connect"), network="192.0.2.0/24")
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Union
 
 from . import text
 from .errors import BadRule
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from ipaddress import IPv4Network, IPv6Network
 
     from .schema import Schema
 
-__all__ = ["Action", "Rule", "cgroup_number", "check", "namespace_number", "pack", "user_number"]
+__all__ = ["Action", "Rule", "cgroup_number", "check", "namespace_number", "network", "pack", "user_number"]
 
 Action = Literal["include", "exclude"]
+Network = Union["IPv4Network", "IPv6Network"]
 
 #: The events of the stream itself: they come whatever the rules say.
 ALWAYS = ("lost", "session_state")
 #: Those whose rules may ask for a path.
 PATH_EVENTS = ("file_created_closed", "file_read", "file_write")
+#: Those whose rules may ask for an address.
+NETWORK_EVENTS = ("accept", "bind", "connect", "dns_query", "port_scan")
+#: Those in which no task of this host acts.
+NOBODYS = ("port_scan",)
+#: What is asked of the task that acts.
+_OF_TASK = ("uid", "process", "exe", "exe_prefix", "mnt_ns", "pid_ns", "cgroup")
 #: Where the version 2 hierarchy is mounted.
 CGROUPS = Path("/sys/fs/cgroup")
 #: KSONDE_RULE_EXE_MAX.
 EXE_MAX = 256
+_IPV4 = 4
+#: Before the IPv4 address of an IPv6 one that is mapped.
+_MAPPED_BITS = 96
 _U32 = 1 << 32
 _U64 = 1 << 64
 #: /proc/self/ns/pid of the initial pid namespace.
@@ -65,6 +81,7 @@ class Rule:
         mnt_ns, pid_ns: inode numbers of namespaces.
         cgroup: id of a cgroup of the version 2 hierarchy; not of those below it.
         path_prefix: how the path of the file begins that was closed (PATH_EVENTS only).
+        network: like "192.0.2.0/24" or "2001:db8::1"; the address lies in it (NETWORK_EVENTS only).
     """
 
     action: Action
@@ -77,6 +94,7 @@ class Rule:
     pid_ns: int | None = None
     cgroup: int | None = None
     path_prefix: str | None = None
+    network: str | None = None
 
     def __str__(self) -> str:
         words = [self.action, ",".join(self.events) or "all"]
@@ -92,6 +110,8 @@ class Rule:
         words += [f"{name} {number}" for name, number in numbers.items() if number is not None]
         if self.path_prefix is not None:
             words.append(f"path {text.quote(self.path_prefix)}*")
+        if self.network is not None:
+            words.append(f"network {self.network}")
         return " ".join(words)
 
     def covers(self, other: Rule) -> bool:
@@ -102,7 +122,11 @@ class Rule:
             if getattr(self, name) not in (None, getattr(other, name)):
                 return False
         exes = (other.exe or other.exe_prefix or "").startswith(self.exe_prefix or "")
-        return exes and (other.path_prefix or "").startswith(self.path_prefix or "")
+        return (
+            exes
+            and _lies_in(self.network, other.network)
+            and (other.path_prefix or "").startswith(self.path_prefix or "")
+        )
 
 
 def check(rules: Sequence[Rule], events: Iterable[str], schema: Schema) -> None:
@@ -128,6 +152,7 @@ def check(rules: Sequence[Rule], events: Iterable[str], schema: Schema) -> None:
             _wrong_value(rule)
             or _wrong_exe(rule)
             or _wrong_path(rule)
+            or _wrong_network(rule)
             or _wrong_events(rule, wanted)
             or _wrong_process(rule)
             or _covered(rules, number)
@@ -143,6 +168,7 @@ def pack(rule: Rule, schema: Schema) -> bytes:
     match = uapi.Match(0)
     members = {name: getattr(rule, name) for name in ("uid", "mnt_ns", "pid_ns", "cgroup")}
     exe = rule.exe if rule.exe is not None else rule.exe_prefix
+    net = None if rule.network is None else network(rule.network)
     if rule.process is not None:
         members |= {"tgid": rule.process[0], "start_time": rule.process[1]}
     for one in uapi.Match:
@@ -163,6 +189,9 @@ def pack(rule: Rule, schema: Schema) -> bytes:
         "exe": name_bytes.ljust(uapi.RULE_EXE_MAX, b"\0"),
         "path_length": len(path_bytes),
         "path": path_bytes.ljust(uapi.RULE_EXE_MAX, b"\0"),
+        "family": 0 if net is None else socket.AF_INET if net.version == _IPV4 else socket.AF_INET6,
+        "prefix": 0 if net is None else net.prefixlen,
+        "network": (b"" if net is None else net.network_address.packed).ljust(16, b"\0"),
         **{name: value or 0 for name, value in members.items()},
     }
     return bytes(uapi.Rule.build(whole))
@@ -199,6 +228,36 @@ def cgroup_number(value: Any) -> int:
         except OSError as error:
             raise ValueError(f"cannot look at {path}: {error.strerror}") from None
     return _number(value, "a cgroup's id, or its path")
+
+
+def network(value: str) -> Network:
+    """The network of a text; of an address that alone.  ValueError."""
+    from ipaddress import IPv4Network, IPv6Network, ip_network
+
+    try:
+        net: Network = ip_network(value)
+    except ValueError as error:
+        try:
+            whole = ip_network(value, strict=False)
+        except ValueError:
+            raise ValueError(f"{text.quote(value)} is no network and no address: {error}") from None
+        raise ValueError(f"{text.quote(value)} lies within a network: that is {whole}") from None
+    mapped = net.network_address.ipv4_mapped if isinstance(net, IPv6Network) else None
+    if mapped is not None and net.prefixlen >= _MAPPED_BITS:
+        four = IPv4Network((mapped, net.prefixlen - _MAPPED_BITS))
+        raise ValueError(f"{text.quote(value)} has IPv4 addresses: that is {four}")
+    return net
+
+
+def _lies_in(wide: str | None, narrow: str | None) -> bool:
+    """Whatever lies in the second network lies in the first one, None: in any."""
+    if wide is None or narrow is None:
+        return wide is None
+    try:
+        one, other = network(wide), network(narrow)
+    except ValueError:
+        return False
+    return one.version == other.version and other.subnet_of(one)  # type: ignore[arg-type] # the same version
 
 
 def _number(value: Any, what: str) -> int:
@@ -250,6 +309,20 @@ def _wrong_path(rule: Rule) -> str:
     return _wrong_name(rule.path_prefix, "a file", whole=False)
 
 
+def _wrong_network(rule: Rule) -> str:
+    if rule.network is None:
+        return ""
+    others = [name for name in rule.events if name not in NETWORK_EVENTS]
+    if others or not rule.events:
+        which = others[0] if others else "all events"
+        return f"network is for {', '.join(NETWORK_EVENTS)}, not for {which}"
+    try:
+        network(rule.network)
+    except ValueError as error:
+        return str(error)
+    return ""
+
+
 def _wrong_name(path: str, whose: str, *, whole: bool) -> str:
     if not path.startswith("/"):
         return f"the path of {whose} begins with /, {text.quote(path)} does not"
@@ -271,6 +344,9 @@ def _wrong_events(rule: Rule, wanted: set[str]) -> str:
         return f"{always[0]} always comes"
     if rule.events and not wanted & set(rule.events):
         return f"the session does not record {', '.join(rule.events)}"
+    asked = [name for name in _OF_TASK if getattr(rule, name) is not None]
+    if asked and rule.events and not set(rule.events) - set(NOBODYS):
+        return f"no process makes {rule.events[0]}, and none has its {asked[0]}"
     return ""
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from . import RingMode
     from .limits import Limit
+    from .portscan import PortScan
     from .record import Record
     from .rules import Rule
 
@@ -136,12 +137,14 @@ class Session:
         events: names of the events asked for.
         rules: what is recorded of whom; set_rules() changes it.
         limits: how many records a second; set_limits() changes it.
+        port_scan: what is a scan of ports; set_port_scan() changes it.
     """
 
     device: Device
     events: tuple[str, ...]
     rules: tuple[Rule, ...]
     limits: tuple[Limit, ...]
+    port_scan: PortScan | None
 
     def __init__(  # noqa: PLR0913 - documented at ksonde.open()
         self,
@@ -155,6 +158,7 @@ class Session:
         skip_self: bool = True,
         rules: Iterable[Rule] = (),
         limits: Iterable[Limit] = (),
+        port_scan: PortScan | None = None,
         device: str = "/dev/ksonde",
         start: bool = True,
     ) -> None:
@@ -183,6 +187,9 @@ class Session:
             limited = tuple(limits)
             if limited:
                 self.set_limits(limited)
+            self.port_scan = None
+            if port_scan is not None:
+                self.set_port_scan(port_scan)
             self._cpus = self._possible_cpus()
             if start:
                 self.start()
@@ -394,6 +401,27 @@ class Session:
         packed = pack(wanted, schema)
         self._replace("limit", uapi.Ioctl.SET_LIMITS, uapi.Limits, packed, uapi.Limit.sizeof())
         self.limits = wanted
+
+    def set_port_scan(self, scan: PortScan) -> None:
+        """Say what is a scan of ports, at once and as a whole; PortScan(): what the module says.
+
+        Who scans meanwhile is told anew, if it is one by that.
+
+        Raises:
+            BadPortScan: it makes no sense; what was set before stays.
+        """
+        from .portscan import check, pack
+
+        check(scan, self.events)
+        try:
+            self.device.ask(uapi.Ioctl.SET_PORT_SCAN, uapi.PortScan, **pack(scan))
+        except DriverError as error:
+            if error.errno == errno.ENOTTY:
+                raise KsondeError(
+                    "the loaded module has one port_scan for all", "bring the module up to date"
+                ) from error
+            raise
+        self.port_scan = scan
 
     def _replace(self, what: str, ioctl: uapi.Ioctl, shape: Any, packed: Sequence[bytes], size: int) -> None:
         """Give the driver an array, of which each element has that many bytes."""

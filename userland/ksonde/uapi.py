@@ -92,6 +92,7 @@ class Ioctl(IntEnum):
     RULE_STATS = (IOC_MAGIC << 8) | 12
     SET_LIMITS = (IOC_MAGIC << 8) | 13
     INSPECT = (IOC_MAGIC << 8) | 14
+    SET_PORT_SCAN = (IOC_MAGIC << 8) | 15
 
 
 class HookState(IntEnum):
@@ -144,6 +145,16 @@ class Match(IntFlag):
     PID_NS = 0x20
     CGROUP = 0x40
     PATH_PREFIX = 0x80
+    NETWORK = 0x100
+
+
+class PortScanSet(IntFlag):
+    """What SET_PORT_SCAN sets (KSONDE_PORT_SCAN_*)."""
+
+    PORTS = 0x1
+    HOSTS = 0x2
+    WINDOW = 0x4
+    LOOPBACK = 0x8
 
 
 class Inspect(IntEnum):
@@ -184,6 +195,9 @@ RULE_EXE_MAX: Final = 256
 RULE_NONE: Final = 0xFFFFFFFF
 #: HookInfo.keep: no record.
 KEEP_NONE: Final = 0xFFFFFFFF
+#: Ports and hosts that the driver keeps of a source, and the longest window in seconds.
+PORT_SCAN_KEPT: Final = 32
+PORT_SCAN_WINDOW_MAX: Final = 86400
 LIMITS_MAX: Final = 64
 LIMIT_MAX: Final = 100000
 LIMIT_PROCESSES: Final = 256
@@ -261,6 +275,9 @@ Rule = Struct(
     "events" / Array(EVENT_MAX // 64, Int64ul),
     "exe" / Bytes(RULE_EXE_MAX),
     "path" / Bytes(RULE_EXE_MAX),
+    "family" / Int32ul,
+    "prefix" / Int32ul,
+    "network" / Bytes(16),
 )
 
 Rules = Struct(
@@ -272,6 +289,15 @@ Rules = Struct(
 )
 
 RuleStats = Struct("size" / Int32ul, "index" / Int32ul, "records" / Int64ul)
+
+PortScan = Struct(
+    "size" / Int32ul,
+    "set" / Int32ul,
+    "ports" / Int32ul,
+    "hosts" / Int32ul,
+    "window" / Int32ul,
+    "loopback" / Int32ul,
+)
 
 Limit = Struct("event" / Int32ul, "per_second" / Int32ul, "per_process" / Int32ul, "reserved" / Int32ul)
 

@@ -22,6 +22,9 @@ int ks_ioctl_out(void __user *argument, const void *what, size_t size);
 int ks_ioctl_init(void);
 void ks_ioctl_uninit(void);
 
+/* scans.c: SET_PORT_SCAN. */
+long ks_ioctl_port_scan(struct ks_session *session, void __user *argument);
+
 /* inspect.c: the call of uapi/ksonde_inspect.h. */
 long ks_ioctl_inspect(struct ks_session *session, void __user *argument);
 

@@ -20,7 +20,7 @@ u32 ks_filter_count(u32 bit)
 	return bit;
 }
 
-u32 ks_filter_closely(u32 sessions, u32 event, const struct path *about)
+u32 ks_filter_closely(u32 sessions, u32 event, const struct ks_about *about)
 {
 	u32 left, bit, out = 0;
 	const struct ks_rules *rules;
@@ -48,8 +48,9 @@ u32 ks_filter_closely(u32 sessions, u32 event, const struct path *about)
 	return out;
 }
 
-u32 ks_filter_limits(u32 sessions, u32 event)
+u32 ks_filter_nobody(u32 sessions, u32 event, const struct ks_about *about)
 {
+	const struct ks_rules *rules;
 	struct ks_session *session;
 	struct ks_limits *limits;
 	u32 left, bit, out = 0;
@@ -57,7 +58,14 @@ u32 ks_filter_limits(u32 sessions, u32 event)
 	for (left = sessions; left; left &= left - 1) {
 		bit = left & -left;
 		session = rcu_dereference_sched(ks_sessions[__ffs(bit)]);
-		limits = session ? rcu_dereference_sched(session->limits) : NULL;
+		if (!session)
+			continue;
+		rules = rcu_dereference_sched(session->rules);
+		if (rules && ks_rules_hold_back(rules, event, about)) {
+			out |= ks_filter_count(bit);
+			continue;
+		}
+		limits = rcu_dereference_sched(session->limits);
 		if (limits && ks_limits_withhold_all(limits, event)) {
 			ks_deliver_drop(session, event, KSONDE_DROP_RATE_LIMIT);
 			out |= bit;

@@ -351,6 +351,7 @@ static long (* const ks_ioctls[])(struct ks_session *session, void __user *argum
 	[_IOC_NR(KSONDE_IOC_RULE_STATS)]	= ioctl_rule_stats,
 	[_IOC_NR(KSONDE_IOC_SET_LIMITS)]	= ioctl_set_limits,
 	[_IOC_NR(KSONDE_IOC_INSPECT)]		= ks_ioctl_inspect,
+	[_IOC_NR(KSONDE_IOC_SET_PORT_SCAN)]	= ks_ioctl_port_scan,
 };
 
 long ks_ioctl(struct file *file, unsigned int command, unsigned long argument)

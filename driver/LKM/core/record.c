@@ -13,6 +13,7 @@
 #include "../compat/unaligned.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
+#include "about.h"
 #include "limits.h"
 #include "record.h"
 #include "session.h"
@@ -118,7 +119,7 @@ static noinline u32 record_share(struct ks_hook *hook, u32 event, u32 sessions)
 }
 
 static __always_inline struct ks_record *record_begin(struct ks_hook *hook, u32 event, u16 id,
-						      u32 size, const struct path *about)
+						      u32 size, const struct ks_about *about)
 {
 	const u32 first = sizeof(struct ksonde_header) + sizeof(struct ks_context);
 	struct ksonde_header *header;
@@ -151,19 +152,29 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id, 
 }
 
 struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id, u32 size,
-				       const struct path *about)
+				       const struct path *path)
 {
-	return record_begin(hook, event, id, size, about);
+	const struct ks_about about = { .path = path };
+
+	return record_begin(hook, event, id, size, &about);
 }
 
-struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id, u32 size)
+struct ks_record *ks_record_begin_address(struct ks_hook *hook, u32 event, u16 id, u32 size,
+					  u16 family, const void *address)
+{
+	const struct ks_about about = { .address = address, .family = family };
+
+	return record_begin(hook, event, id, size, &about);
+}
+
+struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id, u32 size,
+					u32 sessions, const struct ks_about *about)
 {
 	struct ksonde_header *header;
 	struct ks_record *record = NULL;
-	u32 sessions;
 
 	preempt_disable_notrace();
-	sessions = ks_filter_limits(READ_ONCE(ks_wanted[event]), event);
+	sessions = ks_filter_nobody(sessions & READ_ONCE(ks_wanted[event]), event, about);
 	if (unlikely(READ_ONCE(ks_unusual)))
 		sessions = record_unusual(hook, event, sessions);
 	if (hook->most)

@@ -26,6 +26,7 @@
 #include <linux/types.h>
 #include "../events/events.h"
 
+struct ks_about;
 struct ks_hook;
 struct path;
 struct task_struct;
@@ -55,15 +56,22 @@ struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id,
 	ks_record_begin_path(hook, KS_EV_##name, KS_ID_##name, \
 			     sizeof(struct ks_event_##name), path)
 struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id,
-				       u32 size, const struct path *about);
+				       u32 size, const struct path *path);
+/* The same of an address: in_family says of which kind; of others there is none. */
+#define ks_record_begin_with(hook, name, in_family, address) \
+	ks_record_begin_address(hook, KS_EV_##name, KS_ID_##name, \
+				sizeof(struct ks_event_##name), in_family, address)
+struct ks_record *ks_record_begin_address(struct ks_hook *hook, u32 event, u16 id, u32 size,
+					  u16 family, const void *address);
 /*
- * The same of an event without a context, as nobody of this host acts: rules
- * and filters, which ask who does, hold nothing of it back.
+ * The same of an event without a context, as nobody of this host acts, for those
+ * of these sessions (a bit each) that want it.
  */
-#define ks_record_begin_nobody(hook, name) \
+#define ks_record_begin_nobody(hook, name, sessions, about) \
 	ks_record_begin_stray(hook, KS_EV_##name, KS_ID_##name, \
-			      sizeof(struct ks_event_##name))
-struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id, u32 size);
+			      sizeof(struct ks_event_##name), sessions, about)
+struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id, u32 size,
+					u32 sessions, const struct ks_about *about);
 /* A record without a context, for these sessions (a bit each). */
 #define ks_record_begin_plain(sessions, name) \
 	ks_record_begin_for(sessions, KS_EV_##name, KS_ID_##name, \

@@ -18,17 +18,21 @@
 #include "../context/cache.h"
 #include "../context/context.h"
 #include "../events/events.h"
+#include "about.h"
+#include "network.h"
 #include "rules.h"
 #include "schema.h"
 
-#define MATCH_ALL	(KSONDE_MATCH_UID | KSONDE_MATCH_PROCESS | KSONDE_MATCH_EXE | \
+/* What is asked of the task that acts. */
+#define MATCH_TASK	(KSONDE_MATCH_UID | KSONDE_MATCH_PROCESS | KSONDE_MATCH_EXE | \
 			 KSONDE_MATCH_EXE_PREFIX | KSONDE_MATCH_MNT_NS | \
-			 KSONDE_MATCH_PID_NS | KSONDE_MATCH_CGROUP | \
-			 KSONDE_MATCH_PATH_PREFIX)
+			 KSONDE_MATCH_PID_NS | KSONDE_MATCH_CGROUP)
+#define MATCH_ALL	(MATCH_TASK | KSONDE_MATCH_PATH_PREFIX | KSONDE_MATCH_NETWORK)
 #define MATCH_EXES	(KSONDE_MATCH_EXE | KSONDE_MATCH_EXE_PREFIX)
 
 struct ks_rule {
 	u64 events;		/* a bit for each enum ks_event_index */
+	struct ks_network network;
 	struct ksonde_rule is;
 };
 
@@ -48,7 +52,7 @@ struct ks_rules {
 struct ks_asked {
 	int exe_length;		/* -2: not looked for yet, -1: not known */
 	int path_length;
-	const struct path *about;
+	const struct ks_about *about;	/* may be NULL */
 	const char *path;
 	char *room;		/* for it, PATH_ROOM bytes */
 	char exe[KS_EXE_MAX];
@@ -77,7 +81,9 @@ static enum ks_answer exe_matches(const struct ksonde_rule *rule, struct ks_aske
 
 static void path_look_for(struct ks_asked *asked)
 {
-	asked->path = asked->about ? ks_path_format(asked->about, asked->room, PATH_ROOM) : NULL;
+	const struct path *path = asked->about ? asked->about->path : NULL;
+
+	asked->path = path ? ks_path_format(path, asked->room, PATH_ROOM) : NULL;
 	asked->path_length = asked->path ?
 		strnlen(asked->path, asked->room + PATH_ROOM - asked->path) : -1;
 }
@@ -106,7 +112,7 @@ static bool cgroup_matches(const struct ksonde_rule *rule)
 }
 
 /* As the context block tells it (context/identity.c). */
-static enum ks_answer rule_matches(const struct ksonde_rule *rule, struct ks_asked *asked)
+static enum ks_answer task_matches(const struct ksonde_rule *rule, struct ks_asked *asked)
 {
 	enum ks_answer answer = YES;
 	const struct nsproxy *proxy;
@@ -130,14 +136,28 @@ static enum ks_answer rule_matches(const struct ksonde_rule *rule, struct ks_ask
 	}
 	if (match & MATCH_EXES)
 		answer = both(answer, exe_matches(rule, asked));
+	return answer;
+}
+
+static enum ks_answer rule_matches(const struct ks_rule *rule, struct ks_asked *asked)
+{
+	const struct ks_about *about = asked->about;
+	enum ks_answer answer = YES;
+	u32 match = rule->is.match;
+
+	if (match & KSONDE_MATCH_NETWORK &&
+	    (!about || !ks_network_has(&rule->network, about->family, about->address)))
+		return NO;
+	if (match & MATCH_TASK)
+		answer = about && about->nobody ? UNKNOWN : task_matches(&rule->is, asked);
 	/* Last: it is made for this. */
 	if (answer != NO && match & KSONDE_MATCH_PATH_PREFIX)
-		answer = both(answer, path_matches(rule, asked));
+		answer = both(answer, path_matches(&rule->is, asked));
 	return answer;
 }
 
 /* Which rule decides: an exclude rule, else an include rule, else -1; in doubt it is recorded. */
-static int rules_decide(const struct ks_rules *rules, u64 event, const struct path *about)
+static int rules_decide(const struct ks_rules *rules, u64 event, const struct ks_about *about)
 {
 	const struct ks_rule *rule;
 	struct ks_asked asked;
@@ -154,7 +174,7 @@ static int rules_decide(const struct ks_rules *rules, u64 event, const struct pa
 		if (!(rule->events & event) ||
 		    (included >= 0 && rule->is.action == KSONDE_RULE_INCLUDE))
 			continue;
-		answer = rule_matches(&rule->is, &asked);
+		answer = rule_matches(rule, &asked);
 		if (answer == YES && rule->is.action == KSONDE_RULE_EXCLUDE)
 			return i;
 		if (answer != NO && rule->is.action == KSONDE_RULE_INCLUDE)
@@ -168,7 +188,7 @@ u64 ks_rules_watch(const struct ks_rules *rules)
 	return rules ? rules->watched : 0;
 }
 
-bool ks_rules_hold_back(const struct ks_rules *rules, u32 event, const struct path *about)
+bool ks_rules_hold_back(const struct ks_rules *rules, u32 event, const struct ks_about *about)
 {
 	u64 bit = BIT_ULL(event);
 	int decides;
@@ -229,10 +249,34 @@ static bool rule_is_valid(const struct ksonde_rule *rule)
 	    (!(match & KSONDE_MATCH_PROCESS) && (rule->tgid || rule->start_time)) ||
 	    (!(match & KSONDE_MATCH_MNT_NS) && rule->mnt_ns) ||
 	    (!(match & KSONDE_MATCH_PID_NS) && rule->pid_ns) ||
-	    (!(match & KSONDE_MATCH_CGROUP) && rule->cgroup))
+	    (!(match & KSONDE_MATCH_CGROUP) && rule->cgroup) ||
+	    (!(match & KSONDE_MATCH_NETWORK) &&
+	     (rule->family || rule->prefix || memchr_inv(rule->network, 0, sizeof(rule->network)))))
 		return false;
 	return text_is_valid(rule->exe, rule->exe_length, match & MATCH_EXES) &&
 	       text_is_valid(rule->path, rule->path_length, match & KSONDE_MATCH_PATH_PREFIX);
+}
+
+/* -EINVAL: no such network. */
+static int rule_network(struct ks_rule *rule)
+{
+	struct ks_network *network = &rule->network;
+
+	network->family = rule->is.family;
+	network->prefix = rule->is.prefix;
+	memcpy(network->bytes, rule->is.network, sizeof(network->bytes));
+	return !(rule->is.match & KSONDE_MATCH_NETWORK) || ks_network_is_valid(network) ?
+	       0 : -EINVAL;
+}
+
+/* -EINVAL: it asks what not all of its events have. */
+static int rule_about(const struct ks_rule *rule)
+{
+	if (rule->is.match & KSONDE_MATCH_PATH_PREFIX && rule->events & ~KS_RULES_OF_PATHS)
+		return -EINVAL;
+	if (rule->is.match & KSONDE_MATCH_NETWORK && rule->events & ~KS_RULES_OF_ADDRESSES)
+		return -EINVAL;
+	return 0;
 }
 
 static int rule_make(struct ks_rule *rule, const void __user *from, size_t size)
@@ -246,10 +290,9 @@ static int rule_make(struct ks_rule *rule, const void __user *from, size_t size)
 	if (rule->is.match & KSONDE_MATCH_CGROUP && !IS_ENABLED(CONFIG_CGROUPS))
 		return -EOPNOTSUPP;
 	err = rule_events(rule);
-	if (!err && rule->is.match & KSONDE_MATCH_PATH_PREFIX &&
-	    rule->events & ~KS_RULES_OF_PATHS)
-		err = -EINVAL;
-	return err;
+	if (!err)
+		err = rule_about(rule);
+	return err ? err : rule_network(rule);
 }
 
 static struct ks_rules *rules_alloc(u32 count)

@@ -9,14 +9,19 @@
 #include <linux/types.h>
 #include "../events/events.h"
 
+struct ks_about;
 struct ks_rules;
-struct path;
 
 /* Events of which rules may ask the path that they are about, a bit each. */
 #define KS_RULES_OF_PATHS \
 	(BIT_ULL(KS_EV_file_created_closed) | KS_RULES_WATCHED)
 /* Those that are recorded of what a rule includes by its path, and of nothing else. */
 #define KS_RULES_WATCHED	(BIT_ULL(KS_EV_file_write) | BIT_ULL(KS_EV_file_read))
+
+/* Likewise, the address. */
+#define KS_RULES_OF_ADDRESSES \
+	(BIT_ULL(KS_EV_accept) | BIT_ULL(KS_EV_bind) | BIT_ULL(KS_EV_connect) | \
+	 BIT_ULL(KS_EV_dns_query) | BIT_ULL(KS_EV_port_scan))
 
 /* What SET_RULES asks for; NULL for no rules, an ERR_PTR().  May sleep. */
 struct ks_rules *ks_rules_make(const struct ksonde_rules *asked);
@@ -28,7 +33,7 @@ int ks_rules_count(const struct ks_rules *rules, u32 index, u64 *records);
 /* Events, a bit each, of which a rule includes paths.  rules may be NULL. */
 u64 ks_rules_watch(const struct ks_rules *rules);
 
-/* For a probe: an event (its index) of the current task is not to be recorded; counted. */
-bool ks_rules_hold_back(const struct ks_rules *rules, u32 event, const struct path *about);
+/* For a probe: an event (its index) is not to be recorded; counted.  about may be NULL. */
+bool ks_rules_hold_back(const struct ks_rules *rules, u32 event, const struct ks_about *about);
 
 #endif /* KS_RULES_H */

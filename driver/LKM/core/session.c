@@ -13,6 +13,7 @@
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include "../compat/rcupdate.h"
 #include "../context/context.h"
 #include "../engine/hook.h"
@@ -247,6 +248,7 @@ int ks_session_start(struct ks_session *session)
 		session->missed_seen[i] = ks_engine_missed(ks_hooks[i]);
 	atomic64_set(&session->wakeups, 0);
 	clear_bit(__ffs(session->bit), &ks_unusual);
+	WRITE_ONCE(session->judged_since, ktime_get_boot_fast_ns());
 	session_publish(session, session);
 	session->started = true;
 	ks_state_started(session);
@@ -304,12 +306,13 @@ void ks_session_filter(struct ks_session *session, const struct ksonde_filter *f
 		ks_state_tell(session, KS_STATE_FILTER);
 }
 
-/* Rules or limits were exchanged: none judges by the old ones any more. */
+/* Something was exchanged: nobody judges by the old ones any more. */
 static void session_settle(struct ks_session *session)
 {
 	session_ask(session);
 	if (session->started) {
 		ks_synchronize_probes();
+		WRITE_ONCE(session->judged_since, ktime_get_boot_fast_ns());
 		ks_state_tell(session, KS_STATE_FILTER);
 	}
 }
@@ -348,4 +351,11 @@ void ks_session_limits(struct ks_session *session, struct ks_limits *limits)
 	rcu_assign_pointer(session->limits, limits);
 	session_settle(session);
 	ks_limits_free(old);
+}
+
+void ks_session_port_scan(struct ks_session *session, union ks_port_scan asked)
+{
+	lockdep_assert_held(&session->lock);
+	WRITE_ONCE(session->port_scan.whole, asked.whole);
+	session_settle(session);
 }

@@ -22,11 +22,23 @@
 /* The smallest ring that a session may ask for: holds the longest record. */
 #define KS_RING_MIN	(64ULL << 10)
 
+struct ks_about;
 struct ks_limits;
 struct ks_record;
 struct ks_rules;
 struct ks_session;
-struct path;
+
+/* SET_PORT_SCAN, as hooks/port_scan.c reads it: in one word, so as a whole. */
+union ks_port_scan {
+	struct {
+		u8 set;		/* KSONDE_PORT_SCAN_* */
+		u8 ports;
+		u8 hosts;
+		u8 loopback;
+		u32 window;	/* seconds */
+	};
+	u64 whole;
+};
 
 /* What was lost of one event for one reason and is not yet in the stream. */
 struct ks_gap {
@@ -73,6 +85,8 @@ struct ks_session {
 	u32 asked;			/* by probes, first: filter.flags, KS_FILTER_* */
 	struct ks_rules __rcu *rules;
 	struct ks_limits __rcu *limits;
+	union ks_port_scan port_scan;
+	u64 judged_since;		/* by what is set now; CLOCK_BOOTTIME, ns */
 	bool started;
 	bool has_rings;
 	bool mapped;			/* read through mappings */
@@ -105,6 +119,7 @@ void ks_session_filter(struct ks_session *session, const struct ksonde_filter *f
 void ks_session_rules(struct ks_session *session, struct ks_rules *rules);
 /* The same for limits. */
 void ks_session_limits(struct ks_session *session, struct ks_limits *limits);
+void ks_session_port_scan(struct ks_session *session, union ks_port_scan asked);
 
 /* deliver.c: from a record to the rings, and to the reader's attention. */
 void ks_deliver(const struct ks_record *record);
@@ -159,14 +174,14 @@ void ks_governor_costs(u64 *all, u64 *budget);
 u32 ks_filter_count(u32 bit);
 /*
  * Those of sessions, which follow trees or have rules or limits, that hold event
- * back; counted.  about: the path that rules may ask for, or NULL.
+ * back; counted.  about: what rules may ask for, or NULL.
  */
-u32 ks_filter_closely(u32 sessions, u32 event, const struct path *about);
-/* Of an event that nobody acts in: those of the sessions whose limits leave room for it. */
-u32 ks_filter_limits(u32 sessions, u32 event);
+u32 ks_filter_closely(u32 sessions, u32 event, const struct ks_about *about);
+/* Of an event that nobody acts in: those of the sessions that want it. */
+u32 ks_filter_nobody(u32 sessions, u32 event, const struct ks_about *about);
 
 /* Of the sessions that want an event, those that want it of this task. */
-static __always_inline u32 ks_filter(u32 sessions, u32 event, const struct path *about)
+static __always_inline u32 ks_filter(u32 sessions, u32 event, const struct ks_about *about)
 {
 	u32 left, bit, asked, out = 0, closely = 0;
 	struct ks_session *session;

@@ -32,21 +32,19 @@ static struct socket *socket_of(int fd, struct file **file)
 	return NULL;
 }
 
-static void put_ends(struct ks_record *record, struct ks_event_accept *e, const struct sock *sk)
+static void put_ends(struct ks_record *record, struct ks_event_accept *e, const struct sock *sk,
+		     const struct ks_socket *ends)
 {
-	struct ks_socket ends;
-	bool known = ks_socket_describe(sk, &ends);
-
-	if (known) {
-		e->local_port = ends.local_port;
-		memcpy(e->local_address, ends.local_address, sizeof(ends.local_address));
+	if (ends) {
+		e->local_port = ends->local_port;
+		memcpy(e->local_address, ends->local_address, sizeof(ends->local_address));
 	} else {
 		ks_absent(record, accept, local_port);
 		ks_absent(record, accept, local_address);
 	}
-	if (known && e->result >= 0) {
-		e->remote_port = ends.remote_port;
-		memcpy(e->remote_address, ends.remote_address, sizeof(ends.remote_address));
+	if (ends && e->result >= 0) {
+		e->remote_port = ends->remote_port;
+		memcpy(e->remote_address, ends->remote_address, sizeof(ends->remote_address));
 	} else {
 		ks_absent(record, accept, remote_port);
 		ks_absent(record, accept, remote_address);
@@ -68,32 +66,25 @@ static void put_nothing(struct ks_record *record)
 	ks_absent(record, accept, path);
 }
 
-static void put_socket(struct ks_record *record, struct ks_event_accept *e)
+static void put_socket(struct ks_record *record, struct ks_event_accept *e,
+		       struct socket *socket, const struct ks_socket *ends)
 {
-	struct socket *socket;
-	struct file *file;
-
-	socket = socket_of(e->result < 0 ? e->fd : e->result, &file);
-	if (!socket) {
-		put_nothing(record);
-		return;
-	}
 	e->family = socket->sk->sk_family;
 	e->type = socket->type;
 	e->protocol = socket->sk->sk_protocol;
 	e->socket = SOCK_INODE(socket)->i_ino;
-	put_ends(record, e, socket->sk);
-	fput(file);
+	put_ends(record, e, socket->sk, ends);
 }
 
-static void record_accept(struct ks_hook *hook, const struct accepting *accepting, int result)
+/* socket: the new one, that of the descriptor where it failed, or NULL; ends: of it, or NULL. */
+static void record_socket(struct ks_hook *hook, const struct accepting *accepting, int result,
+			  struct socket *socket, const struct ks_socket *ends)
 {
 	struct ks_event_accept *e;
 	struct ks_record *record;
 
-	if (!ks_is_wanted(accept) || result == -EAGAIN)
-		return;
-	record = ks_record_begin(hook, accept);
+	record = ks_record_begin_with(hook, accept, ends ? ends->family : AF_UNSPEC,
+				      ends && result >= 0 ? ends->remote_address : NULL);
 	if (!record)
 		return;
 	e = ks_record_event(record, accept);
@@ -101,8 +92,27 @@ static void record_accept(struct ks_hook *hook, const struct accepting *acceptin
 	e->socket_flags = accepting->flags;
 	/* A signal came; user space sees this or the call again. */
 	e->result = result == -ERESTARTSYS ? -EINTR : result;
-	put_socket(record, e);
+	if (socket)
+		put_socket(record, e, socket, ends);
+	else
+		put_nothing(record);
 	ks_record_commit(record);
+}
+
+static void record_accept(struct ks_hook *hook, const struct accepting *accepting, int result)
+{
+	struct ks_socket ends;
+	struct socket *socket;
+	struct file *file;
+	bool known;
+
+	if (!ks_is_wanted(accept) || result == -EAGAIN)
+		return;
+	socket = socket_of(result < 0 ? accepting->fd : result, &file);
+	known = socket && ks_socket_describe(socket->sk, &ends);
+	record_socket(hook, accepting, result, socket, known ? &ends : NULL);
+	if (socket)
+		fput(file);
 }
 
 static bool enter(struct ks_hook *hook, const struct ks_call *call, void *data)

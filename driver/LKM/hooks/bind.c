@@ -145,18 +145,30 @@ static void put_path(struct ks_record *record, struct ks_event_bind *e,
 		ks_socket_put_path(record, &e->path, binding->address->un.sun_path, length);
 }
 
+/* What rules may ask for; NULL: none, or it is cut. */
+static const void *address_of(const struct binding *binding, sa_family_t family)
+{
+	const union address *address = binding->address;
+
+	if (family == AF_INET)
+		return binding->length >= (int)sizeof(address->in) ? &address->in.sin_addr : NULL;
+	return family == AF_INET6 && binding->length >= SIN6_LEN_RFC2133 ?
+	       &address->in6.sin6_addr : NULL;
+}
+
 static void record_bind(struct ks_hook *hook, const struct binding *binding, int result)
 {
 	const struct sock *sk = binding->socket->sk;
 	struct ks_event_bind *e;
+	sa_family_t family = family_of(binding);
 	struct ks_record *record;
 	u8 address[16];
 
-	record = ks_record_begin(hook, bind);
+	record = ks_record_begin_with(hook, bind, family, address_of(binding, family));
 	if (!record)
 		return;
 	e = ks_record_event(record, bind);
-	e->family = family_of(binding);
+	e->family = family;
 	e->type = binding->socket->type;
 	e->protocol = sk->sk_protocol;
 	put_address(record, e, binding);

@@ -165,6 +165,17 @@ static void put_path(struct ks_record *record, struct ks_event_connect *e,
 	ks_socket_put_path(record, &e->path, path, length);
 }
 
+/* What rules may ask for; NULL: none, or it is cut. */
+static __always_inline const void *remote_address(const struct connecting *data)
+{
+	const union address *address = data->address;
+
+	if (likely(address->family == AF_INET))
+		return data->length >= sizeof(address->in) ? &address->in.sin_addr : NULL;
+	return address->family == AF_INET6 && data->length >= SIN6_LEN_RFC2133 ?
+	       &address->in6.sin6_addr : NULL;
+}
+
 /* No call returns this: only its entry is seen. */
 #define NO_RESULT	INT_MIN
 
@@ -175,7 +186,8 @@ static struct ks_record *record_connect(struct ks_hook *hook,
 	struct ks_event_connect *e;
 	struct ks_record *record;
 
-	record = ks_record_begin(hook, connect);
+	record = ks_record_begin_with(hook, connect, connecting->address->family,
+				      remote_address(connecting));
 	if (!record)
 		return NULL;
 	e = ks_record_event(record, connect);

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * An answer of the domain name system reaches a program: by whatever call it
- * receives, what is parsed are the packet's bytes in the kernel, after they
- * were copied (UDP) or before (TCP), never those in the program's memory.
+ * receives, what is parsed are the packet's bytes in the kernel, never those in
+ * the program's memory.
  *
  * UDP: skb_consume_udp() takes every datagram that was received.  A socket's
- * port decides; what is not of port 53 or 5353 pays two comparisons.
- *
- * TCP: a program reads the answer in pieces, most of them first its length.
- * The piece that has an answer's last byte has it recorded; an answer that the
- * kernel keeps in more than one buffer, or that does not begin where a buffer
- * or another answer ends, is not seen.
+ * port decides; what is not of port 53 or 5353 pays two comparisons.  TCP is in
+ * dns_tcp.c.
  */
 #include <linux/in.h>
 #include <linux/ip.h>
@@ -24,38 +20,30 @@
 #include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
+#include "dns.h"
 #include "dns_parse.h"
+#include "dns_stream.h"
 
 #define PORT_DNS	53
 #define PORT_MULTICAST	5353
-/* Bytes of an answer that are looked at; with EDNS most are shorter than 1,232. */
-#define LOOKED_AT	4096
-/* Answers a second: a resolver of its own has many, and nobody reads more. */
-#define MOST		1000
-/* Answers before the one that is read, in one buffer of a connection. */
-#define PIPELINED	64
 
-struct answer {
-	const struct sk_buff *skb;
-	const struct sock *sk;
-	u32 offset;		/* of the message in skb */
-	u32 length;
-};
-
-/* Behind the text that is made of it, which begins where the record ends now. */
+/* A datagram is copied behind the text that is made of it: from the end of the record on. */
 static bool put_message(struct ks_record *record, struct ks_event_dns_query *e,
-			const struct answer *answer)
+			const struct ks_dns_answer *answer)
 {
-	size_t room = KS_DNS_TEXT + LOOKED_AT, length = min_t(size_t, answer->length, LOOKED_AT);
+	size_t length = min_t(size_t, answer->length, KS_DNS_LOOKED_AT);
+	size_t room = KS_DNS_TEXT + KS_DNS_LOOKED_AT;
 	char *text = ks_record_room(record, &room);
+	const u8 *message = answer->message;
 	struct ks_dns dns;
-	u8 *message;
 
-	if (!text || room < KS_DNS_TEXT + LOOKED_AT)
+	if (!text || room < KS_DNS_TEXT + KS_DNS_LOOKED_AT)
 		return false;
-	message = (u8 *)text + KS_DNS_TEXT;
-	if (skb_copy_bits(answer->skb, answer->offset, message, length))
-		return false;
+	if (!message) {
+		message = (u8 *)text + KS_DNS_TEXT;
+		if (skb_copy_bits(answer->skb, 0, (u8 *)message, length))
+			return false;
+	}
 	ks_dns_parse(message, length, length < answer->length, text, &dns);
 	e->query_id = dns.id;
 	e->dns_flags = dns.flags & 0x87b0;
@@ -107,13 +95,29 @@ static void put_ends_tcp(struct ks_event_dns_query *e, const struct sock *sk)
 	memcpy(e->local_address, ends.local_address, sizeof(e->local_address));
 }
 
-static void record_answer(struct ks_hook *hook, const struct answer *answer, u16 protocol)
+/* Whom it is from, as rules may ask. */
+static struct ks_record *begin(struct ks_hook *hook, const struct ks_dns_answer *answer,
+			       u16 protocol)
+{
+	const struct sk_buff *skb = answer->skb;
+	struct ks_socket ends;
+
+	if (protocol != IPPROTO_UDP && ks_socket_describe(answer->sk, &ends))
+		return ks_record_begin_with(hook, dns_query, ends.family, ends.remote_address);
+	if (protocol != IPPROTO_UDP)
+		return ks_record_begin(hook, dns_query);
+	if (skb->protocol == htons(ETH_P_IPV6))
+		return ks_record_begin_with(hook, dns_query, AF_INET6, &ipv6_hdr(skb)->saddr);
+	return ks_record_begin_with(hook, dns_query, AF_INET, &ip_hdr(skb)->saddr);
+}
+
+void ks_dns_record(struct ks_hook *hook, const struct ks_dns_answer *answer, u16 protocol)
 {
 	const struct socket *socket = READ_ONCE(answer->sk->sk_socket);
 	struct ks_event_dns_query *e;
 	struct ks_record *record;
 
-	record = ks_record_begin(hook, dns_query);
+	record = begin(hook, answer, protocol);
 	if (!record)
 		return;
 	e = ks_record_event(record, dns_query);
@@ -134,18 +138,18 @@ static void record_answer(struct ks_hook *hook, const struct answer *answer, u16
 }
 
 /* A query has the same form; what is too short to tell is taken for an answer. */
-static bool is_answer(const struct answer *answer)
+static bool is_answer(const struct ks_dns_answer *answer)
 {
 	u8 head[4];
 
-	return skb_copy_bits(answer->skb, answer->offset, head, sizeof(head)) ||
+	return skb_copy_bits(answer->skb, 0, head, sizeof(head)) ||
 	       ks_dns_is_answer(head);
 }
 
 static void udp_received(struct ks_hook *hook, const struct ks_call *call)
 {
-	struct answer answer = { .sk = (struct sock *)call->arg[0],
-				 .skb = (struct sk_buff *)call->arg[1] };
+	struct ks_dns_answer answer = { .sk = (struct sock *)call->arg[0],
+					.skb = (struct sk_buff *)call->arg[1] };
 	u16 port = ntohs(udp_hdr(answer.skb)->source);
 
 	if (likely(port != PORT_DNS && port != PORT_MULTICAST))
@@ -156,49 +160,7 @@ static void udp_received(struct ks_hook *hook, const struct ks_call *call)
 	/* Since v4.7 (e6afc8ace6dd) the header is taken off before a packet is queued. */
 	answer.length = answer.skb->len;
 	if (is_answer(&answer))
-		record_answer(hook, &answer, IPPROTO_UDP);
-}
-
-/* The answers in this buffer whose last byte is among those from offset on. */
-static void find_answers(struct ks_hook *hook, struct answer *answer, u32 offset, u32 length)
-{
-	u32 at = 0, end;
-	__be16 said;
-	int i;
-
-	for (i = 0; i < PIPELINED && at < offset + length; i++) {
-		if (skb_copy_bits(answer->skb, at, &said, sizeof(said)))
-			return;
-		end = at + sizeof(said) + ntohs(said);
-		if (end > answer->skb->len || !said)
-			return;
-		if (end > offset && end <= offset + length) {
-			answer->offset = at + sizeof(said);
-			answer->length = ntohs(said);
-			if (is_answer(answer))
-				record_answer(hook, answer, IPPROTO_TCP);
-		}
-		at = end;
-	}
-}
-
-static void copied(struct ks_hook *hook, const struct ks_call *call)
-{
-	struct answer answer = { .skb = (struct sk_buff *)call->arg[0] };
-	int offset = call->arg[1], length = call->arg[3];
-	const struct sock *sk = answer.skb->sk;
-
-	/* Also packets on their way out, read from a tunnel, belong to a socket. */
-	if (!sk || answer.skb->destructor != sock_rfree)
-		return;
-	if (sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
-		return;
-	if (likely(inet_sk(sk)->inet_dport != htons(PORT_DNS)) || sk->sk_protocol != IPPROTO_TCP)
-		return;
-	if (!ks_is_wanted(dns_query) || offset < 0 || length <= 0 || ks_in_interrupt())
-		return;
-	answer.sk = sk;
-	find_answers(hook, &answer, offset, length);
+		ks_dns_record(hook, &answer, IPPROTO_UDP);
 }
 
 static const struct ks_point udp_points[] = {
@@ -210,19 +172,6 @@ static const struct ks_point udp_points[] = {
 struct ks_hook ks_hook_dns_udp = {
 	.name = "dns_udp",
 	.event = KS_EV_dns_query,
-	.most = MOST,
+	.most = KS_DNS_MOST,
 	.points = udp_points,
-};
-
-static const struct ks_point tcp_points[] = {
-	KS_FTRACE("skb_copy_datagram_iter", copied),
-	KS_KPROBE("skb_copy_datagram_iter", copied),
-	{}
-};
-
-struct ks_hook ks_hook_dns_tcp = {
-	.name = "dns_tcp",
-	.event = KS_EV_dns_query,
-	.most = MOST,
-	.points = tcp_points,
 };

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * A source tries many ports.  No packet is recorded: scan_detect.c counts, and
- * what makes a scan of them makes a record.
+ * what makes a scan of them by a session's rule makes a record for it.
  *
  * Answers to what this host asks look like a scan of it: a UDP packet, or an
  * ACK, to a port that connections are given (ip_local_port_range, and the
@@ -10,12 +10,14 @@
  * that is none, as resolvers take any port to ask from.
  */
 #include <linux/atomic.h>
+#include <linux/build_bug.h>
 #include <linux/if.h>
 #include <linux/if_packet.h>
 #include <linux/kernel.h>
 #include <linux/math64.h>
 #include <linux/moduleparam.h>
 #include <linux/netdevice.h>
+#include <linux/preempt.h>
 #include <linux/random.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
@@ -25,7 +27,9 @@
 #include <net/ip.h>
 #include <net/net_namespace.h>
 #include "../compat/netfilter.h"
+#include "../core/about.h"
 #include "../core/record.h"
+#include "../core/session.h"
 #include "../engine/hook.h"
 #include "scan_detect.h"
 
@@ -34,9 +38,8 @@
 /* What other systems give their connections (RFC 6335). */
 #define DYNAMIC_PORTS	49152
 #define SERVICES	1024
-#define WINDOW_MAX	86400
 
-/* Writable: of the host, not of a session. */
+/* Writable: of the host, for all sessions that do not say otherwise (SET_PORT_SCAN). */
 static unsigned int scan_ports = 15;
 module_param(scan_ports, uint, 0644);
 MODULE_PARM_DESC(scan_ports, "distinct ports of one source within scan_window that are a scan, 2 to 32");
@@ -111,18 +114,30 @@ static void put_ports(struct ks_record *record, struct ks_event_port_scan *e,
 		ks_record_keep(record, &e->ports, text, used);
 }
 
+/* Who is to be told, a bit each, of what within which time. */
+struct telling {
+	u32 sessions;
+	u64 window;
+	struct ks_scan_report report;
+};
+
 static void record_scan(struct ks_hook *hook, const struct nf_hook_state *state,
-			const struct ks_packet *packet, const struct ks_scan_rule *rule,
-			const struct ks_scan_report *report)
+			const struct ks_packet *packet, const struct telling *telling)
 {
+	const struct ks_scan_report *report = &telling->report;
+	const struct ks_about about = {
+		.address = packet->source,
+		.family = state->pf == NFPROTO_IPV6 ? AF_INET6 : AF_INET,
+		.nobody = true,
+	};
 	struct ks_event_port_scan *e;
 	struct ks_record *record;
 
-	record = ks_record_begin_nobody(hook, port_scan);
+	record = ks_record_begin_nobody(hook, port_scan, telling->sessions, &about);
 	if (!record)
 		return;
 	e = ks_record_event(record, port_scan);
-	e->family = state->pf == NFPROTO_IPV6 ? AF_INET6 : AF_INET;
+	e->family = about.family;
 	e->kind = packet->kind;
 	memcpy(e->remote_address, packet->source, sizeof(packet->source));
 	memcpy(e->local_address, packet->target, sizeof(packet->target));
@@ -132,59 +147,131 @@ static void record_scan(struct ks_hook *hook, const struct nf_hook_state *state,
 	e->packets = report->packets;
 	e->first_time = report->first;
 	e->last_time = report->last;
-	e->window = div_u64(rule->window, NSEC_PER_SEC);
+	e->window = div_u64(telling->window, NSEC_PER_SEC);
 	e->interface = state->in->ifindex;
 	e->scanned_net_ns = state->net->ns.inum;
 	put_ports(record, e, report);
 	ks_record_commit(record);
 }
 
-/* Bottom halves are off: nobody comes in between who would want the same lock. */
-static bool count(const struct ks_packet *packet, u32 net_ns, const struct ks_scan_rule *rule,
-		  struct ks_scan_report *report)
+/* What a session calls a scan; false: it does not want this packet. */
+static bool rule_of(const struct ks_session *session, bool loopback, struct ks_scan_rule *rule)
 {
-	u64 hash = ks_scan_hash(scan, packet, net_ns);
-	raw_spinlock_t *lock = &locks[hash % KS_SCAN_LOCKS];
-	bool found;
+	const union ks_port_scan asked = { .whole = READ_ONCE(session->port_scan.whole) };
+	u32 window = READ_ONCE(scan_window);
 
-	raw_spin_lock(lock);
-	found = ks_scan_count(scan, hash, packet, rule, ktime_get_boot_fast_ns(), report);
-	raw_spin_unlock(lock);
-	return found;
+	if (loopback && !(asked.set & KSONDE_PORT_SCAN_LOOPBACK ? asked.loopback :
+								  READ_ONCE(scan_loopback)))
+		return false;
+	rule->ports = asked.set & KSONDE_PORT_SCAN_PORTS ? asked.ports :
+			clamp_t(u32, READ_ONCE(scan_ports), 2, KS_SCAN_KEPT);
+	rule->hosts = asked.set & KSONDE_PORT_SCAN_HOSTS ? asked.hosts :
+			min_t(u32, READ_ONCE(scan_hosts), KS_SCAN_KEPT);
+	window = asked.set & KSONDE_PORT_SCAN_WINDOW ? asked.window :
+			clamp_t(u32, window, 1, KSONDE_PORT_SCAN_WINDOW_MAX);
+	rule->window = window * (u64)NSEC_PER_SEC;
+	rule->since = READ_ONCE(session->judged_since);
+	return true;
+}
+
+/* Of those that want the event, which want this packet; longest: the window of any of them. */
+static u32 who_asks(bool loopback, u64 *longest)
+{
+	u32 left, sessions = 0;
+	const struct ks_session *session;
+	struct ks_scan_rule rule;
+
+	*longest = 0;
+	for (left = READ_ONCE(ks_wanted[KS_EV_port_scan]); left; left &= left - 1) {
+		session = rcu_dereference_sched(ks_sessions[__ffs(left)]);
+		if (!session || !rule_of(session, loopback, &rule))
+			continue;
+		sessions |= left & -left;
+		*longest = max(*longest, rule.window);
+	}
+	return sessions;
+}
+
+/* Those of the sessions that are to be told, as far as they have the same window. */
+static void tell(struct ks_scan_source *source, u32 sessions, u64 now, struct telling *telling)
+{
+	const struct ks_session *session;
+	struct ks_scan_rule rule;
+
+	for (; sessions; sessions &= sessions - 1) {
+		session = rcu_dereference_sched(ks_sessions[__ffs(sessions)]);
+		if (!session || !rule_of(session, false, &rule) ||
+		    (telling->sessions && rule.window != telling->window) ||
+		    !ks_scan_tell(source, __ffs(sessions), &rule, now))
+			continue;
+		telling->sessions |= sessions & -sessions;
+		telling->window = rule.window;
+	}
+	if (telling->sessions)
+		ks_scan_report(source, telling->window, now, &telling->report);
+}
+
+/* Bottom halves are off: nobody comes in between who would want the same lock. */
+static void count(struct ks_hook *hook, const struct nf_hook_state *state,
+		  const struct ks_packet *packet, u32 sessions, u64 longest)
+{
+	u64 hash = ks_scan_hash(scan, packet, state->net->ns.inum);
+	raw_spinlock_t *lock = &locks[hash % KS_SCAN_LOCKS];
+	u64 now = ktime_get_boot_fast_ns();
+	struct ks_scan_source *source;
+	struct telling telling;
+	bool counted = false;
+
+	do {
+		telling.sessions = 0;
+		raw_spin_lock(lock);
+		source = counted ? ks_scan_find(scan, hash) :
+				   ks_scan_count(scan, hash, packet, longest, now);
+		if (source)
+			tell(source, sessions, now, &telling);
+		raw_spin_unlock(lock);
+		counted = true;
+		if (telling.sessions)
+			record_scan(hook, state, packet, &telling);
+		sessions &= ~telling.sessions;
+	} while (telling.sessions && sessions);
+}
+
+/* Preemption is off, as sessions are looked at. */
+static void look_at(struct ks_hook *hook, const struct sk_buff *skb,
+		    const struct nf_hook_state *state)
+{
+	enum ks_packet_fate fate;
+	struct ks_packet packet;
+	u32 sessions;
+	u64 longest;
+
+	sessions = who_asks(state->in->flags & IFF_LOOPBACK, &longest);
+	if (!sessions)
+		return;
+	fate = ks_packet_parse(skb, state->pf == NFPROTO_IPV6, &packet);
+	if (fate == KS_PACKET_PROBE && !is_answer(&packet, state->net))
+		count(hook, state, &packet, sessions, longest);
+	else if (fate > KS_PACKET_OTHER)
+		atomic64_inc(&fates[fate]);
 }
 
 static void packet_comes(struct ks_hook *hook, const struct sk_buff *skb,
 			 const struct nf_hook_state *state)
 {
-	struct ks_scan_report report;
-	struct ks_scan_rule rule;
-	struct ks_packet packet;
-	enum ks_packet_fate fate;
-
 	/* To many hosts: nobody scans so, and what announces itself does. */
 	if (skb->pkt_type != PACKET_HOST || !ks_is_wanted(port_scan))
 		return;
-	if (state->in->flags & IFF_LOOPBACK && !READ_ONCE(scan_loopback))
-		return;
-	fate = ks_packet_parse(skb, state->pf == NFPROTO_IPV6, &packet);
-	if (fate != KS_PACKET_PROBE) {
-		if (fate != KS_PACKET_OTHER)
-			atomic64_inc(&fates[fate]);
-		return;
-	}
-	if (is_answer(&packet, state->net))
-		return;
-	rule.ports = clamp_t(u32, READ_ONCE(scan_ports), 2, KS_SCAN_KEPT);
-	rule.hosts = min_t(u32, READ_ONCE(scan_hosts), KS_SCAN_KEPT);
-	rule.window = clamp_t(u32, READ_ONCE(scan_window), 1, WINDOW_MAX) * (u64)NSEC_PER_SEC;
-	if (count(&packet, state->net->ns.inum, &rule, &report))
-		record_scan(hook, state, &packet, &rule, &report);
+	preempt_disable_notrace();
+	look_at(hook, skb, state);
+	preempt_enable_notrace();
 }
 
 static int prepare(void)
 {
 	int i;
 
+	BUILD_BUG_ON(KS_SCAN_ASKERS < KS_SESSIONS_MAX || KS_SCAN_KEPT != KSONDE_PORT_SCAN_KEPT);
 	scan = vzalloc(sizeof(*scan));
 	if (!scan)
 		return -ENOMEM;

@@ -11,6 +11,8 @@
 
 /* A unit of the short times: 67 ms, so that 32 bits are nine years. */
 #define UNIT_SHIFT	26
+/* And of when somebody was told: 8 ms, so that they are a year. */
+#define TOLD_SHIFT	23
 
 u64 ks_scan_hash(const struct ks_scan *scan, const struct ks_packet *packet, u32 net_ns)
 {
@@ -105,12 +107,11 @@ static struct ks_scan_source *source_victim(struct ks_scan_source *set, u64 now,
 	return victim;
 }
 
-/* Nothing but what it is, and when it was reported, is left of it. */
-static void source_restart(struct ks_scan_source *source, u64 hash, u64 reported)
+/* Who it is stays. */
+static void source_restart(struct ks_scan_source *source, u64 hash)
 {
 	memset(source, 0, sizeof(*source));
 	source->hash = hash;
-	source->reported = reported;
 }
 
 /* false: it tries what it tried before, if anything. */
@@ -130,52 +131,70 @@ static bool stranger_is_back(struct ks_scan_stranger *stranger, u64 hash,
 	return false;
 }
 
-static void fill(struct ks_scan_report *report, const struct ks_scan_source *source, u32 ports,
-		 u32 hosts)
+struct ks_scan_source *ks_scan_find(struct ks_scan *scan, u64 hash)
 {
-	u32 i, bits = 0;
+	return source_find(scan->source[hash % KS_SCAN_SETS], hash);
+}
+
+struct ks_scan_source *ks_scan_count(struct ks_scan *scan, u64 hash,
+				     const struct ks_packet *packet, u64 window, u64 now)
+{
+	struct ks_scan_stranger *stranger = &scan->stranger[hash % KS_SCAN_STRANGERS];
+	struct ks_scan_source *set = scan->source[hash % KS_SCAN_SETS];
+	struct ks_scan_source *source = source_find(set, hash);
+	u32 units = (window >> UNIT_SHIFT) + 1;
+
+	if (!source) {
+		if (!stranger_is_back(stranger, hash, packet, now, window))
+			return NULL;
+		source = source_victim(set, now, units);
+		source_restart(source, hash);
+		source_port(source, stranger->port, stranger->time, units);
+		stranger->time = 0;
+	} else if (now - source->last > window) {
+		source_restart(source, hash);
+	}
+	source_port(source, packet->port, now, units);
+	recent_touch(&source->hosts, host_of(packet), now >> UNIT_SHIFT, units);
+	return source;
+}
+
+/* Within the window, and since the rule is asked for. */
+static bool was_told(u32 told, const struct ks_scan_rule *rule, u64 now)
+{
+	u64 age = (u32)((u32)(now >> TOLD_SHIFT) + 1 - told);
+
+	return told && age < rule->window >> TOLD_SHIFT &&
+	       age <= (now >> TOLD_SHIFT) - (rule->since >> TOLD_SHIFT);
+}
+
+bool ks_scan_tell(struct ks_scan_source *source, u32 asker, const struct ks_scan_rule *rule,
+		  u64 now)
+{
+	u32 window = (rule->window >> UNIT_SHIFT) + 1, unit = now >> UNIT_SHIFT;
+
+	if (was_told(source->told[asker], rule, now))
+		return false;
+	if (recent_within(&source->ports, unit, window) < rule->ports &&
+	    (!rule->hosts || recent_within(&source->hosts, unit, window) < rule->hosts))
+		return false;
+	source->told[asker] = (u32)(now >> TOLD_SHIFT) + 1;
+	return true;
+}
+
+void ks_scan_report(const struct ks_scan_source *source, u64 window, u64 now,
+		    struct ks_scan_report *report)
+{
+	u32 i, bits = 0, units = (window >> UNIT_SHIFT) + 1, unit = now >> UNIT_SHIFT;
 
 	for (i = 0; i < ARRAY_SIZE(source->seen); i++)
 		bits += hweight64(source->seen[i]);
 	report->first = source->first;
 	report->last = source->last;
 	report->packets = source->packets;
-	report->ports = bits > ports ? bits : ports;
-	report->hosts = hosts;
+	report->ports = max(bits, recent_within(&source->ports, unit, units));
+	report->hosts = recent_within(&source->hosts, unit, units);
 	report->sample_count = source->ports.count;
 	for (i = 0; i < source->ports.count; i++)
 		report->sample[i] = source->ports.key[i];
-}
-
-bool ks_scan_count(struct ks_scan *scan, u64 hash, const struct ks_packet *packet,
-		   const struct ks_scan_rule *rule, u64 now, struct ks_scan_report *report)
-{
-	struct ks_scan_stranger *stranger = &scan->stranger[hash % KS_SCAN_STRANGERS];
-	struct ks_scan_source *set = scan->source[hash % KS_SCAN_SETS];
-	struct ks_scan_source *source = source_find(set, hash);
-	u32 window = (rule->window >> UNIT_SHIFT) + 1, ports, hosts;
-
-	if (!source) {
-		if (!stranger_is_back(stranger, hash, packet, now, rule->window))
-			return false;
-		source = source_victim(set, now, window);
-		source_restart(source, hash, 0);
-		source_port(source, stranger->port, stranger->time, window);
-		stranger->time = 0;
-	} else if (now - source->last > rule->window) {
-		source_restart(source, hash, source->reported);
-	}
-	source_port(source, packet->port, now, window);
-	recent_touch(&source->hosts, host_of(packet), now >> UNIT_SHIFT, window);
-	ports = recent_within(&source->ports, now >> UNIT_SHIFT, window);
-	hosts = recent_within(&source->hosts, now >> UNIT_SHIFT, window);
-	if (ports < rule->ports && (!rule->hosts || hosts < rule->hosts))
-		return false;
-	if (source->reported && now - source->reported < rule->window)
-		return false;
-	fill(report, source, ports, hosts);
-	source->reported = now;
-	source->packets = 0;
-	memset(source->seen, 0, sizeof(source->seen));
-	return true;
 }

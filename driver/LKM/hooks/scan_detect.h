@@ -2,7 +2,8 @@
 /*
  * Who scans: of each source, network namespace and kind, the ports and hosts
  * that it tried within a sliding window, in memory of a fixed size.  It
- * compiles on the host, too.
+ * compiles on the host, too.  Packets are counted once, whoever wants to know;
+ * each who asks has a rule of his own.
  *
  * A source gets a place among the sources only when it tries a second port or
  * host; until then it is 16 bytes in a table of many.  So a flood of spoofed
@@ -21,8 +22,9 @@
 #define KS_SCAN_SETS		128	/* of the others */
 #define KS_SCAN_WAYS		8
 #define KS_SCAN_KEPT		32	/* ports, and hosts, that are kept of each */
+#define KS_SCAN_ASKERS		32	/* who may want to be told, each by a rule of its own */
 #define KS_SCAN_PORT_BITS	1024	/* ports are counted modulo */
-/* Whoever calls ks_scan_count() has locked this part of the hash. */
+/* Whoever calls what follows has locked this part of the hash. */
 #define KS_SCAN_LOCKS		64
 
 struct ks_scan_stranger {
@@ -41,11 +43,11 @@ struct ks_scan_recent {
 
 struct ks_scan_source {
 	u64 hash;		/* who, and which kind; 0: free */
-	u64 first;		/* since the last report */
+	u64 first;		/* after it was silent for a window */
 	u64 last;
-	u64 reported;		/* 0: never */
 	u64 packets;		/* since first */
 	u64 seen[KS_SCAN_PORT_BITS / 64];	/* likewise */
+	u32 told[KS_SCAN_ASKERS];	/* when each was; 0: never */
 	struct ks_scan_recent ports;
 	struct ks_scan_recent hosts;
 };
@@ -56,11 +58,12 @@ struct ks_scan {
 	struct ks_scan_source source[KS_SCAN_SETS][KS_SCAN_WAYS];
 };
 
-/* What is a scan. */
+/* What is a scan, for one who asks. */
 struct ks_scan_rule {
 	u32 ports;		/* distinct ones within the window; at most KS_SCAN_KEPT */
 	u32 hosts;		/* or so many hosts; 0: hosts do not matter */
 	u64 window;		/* ns */
+	u64 since;		/* what was told before was told to somebody else */
 };
 
 struct ks_scan_report {
@@ -77,11 +80,22 @@ struct ks_scan_report {
 u64 ks_scan_hash(const struct ks_scan *scan, const struct ks_packet *packet, u32 net_ns);
 
 /*
- * Counts a packet, whose hash is given, at a time in ns.  true: it makes a
- * scan of what its source does, and report is filled.  Not again before a
- * window has passed; that report counts all since.
+ * Counts a packet, whose hash is given, at a time in ns; window: the longest that
+ * anybody asks for.  NULL: its source has tried no second port or host yet.
  */
-bool ks_scan_count(struct ks_scan *scan, u64 hash, const struct ks_packet *packet,
-		   const struct ks_scan_rule *rule, u64 now, struct ks_scan_report *report);
+struct ks_scan_source *ks_scan_count(struct ks_scan *scan, u64 hash,
+				     const struct ks_packet *packet, u64 window, u64 now);
+/* The source again, when the lock was given up meanwhile; NULL: it has lost its place. */
+struct ks_scan_source *ks_scan_find(struct ks_scan *scan, u64 hash);
+
+/*
+ * true: what it does is a scan by this rule, and asker, a number below
+ * KS_SCAN_ASKERS, is told now: not again before a window has passed.
+ */
+bool ks_scan_tell(struct ks_scan_source *source, u32 asker, const struct ks_scan_rule *rule,
+		  u64 now);
+/* What is told. */
+void ks_scan_report(const struct ks_scan_source *source, u64 window, u64 now,
+		    struct ks_scan_report *report);
 
 #endif /* KS_SCAN_DETECT_H */

@@ -5,7 +5,8 @@
  * An open file of /dev/ksonde is a session.  A reader
  *
  *   1. asks INFO and SCHEMA (both work at any time),
- *   2. sets what it wants: SET_EVENTS, SET_FILTER, SET_RULES, SET_LIMITS, SET_RING,
+ *   2. sets what it wants: SET_EVENTS, SET_FILTER, SET_RULES, SET_LIMITS,
+ *      SET_PORT_SCAN, SET_RING,
  *   3. says START, which allocates one ring per possible CPU and arms probes,
  *   4. maps the rings (or calls read(2)), waits with poll(2),
  *   5. says STOP, or just closes the file.
@@ -106,6 +107,8 @@ struct ksonde_ancestor {
 #define KSONDE_IOC_RULE_STATS	_IO(KSONDE_IOC_MAGIC, 12)
 #define KSONDE_IOC_SET_LIMITS	_IO(KSONDE_IOC_MAGIC, 13)
 #include "ksonde_inspect.h"	/* KSONDE_IOC_INSPECT, 14 */
+#define KSONDE_IOC_SET_PORT_SCAN _IO(KSONDE_IOC_MAGIC, 15)
+
 /* INFO: what this driver is. */
 struct ksonde_info {
 	__u32 size;
@@ -195,81 +198,7 @@ struct ksonde_filter {
 	__u32 tree_tgid;	/* likewise; ESRCH when there is no such process */
 };
 
-/*
- * SET_RULES: what to record of whom, beside SET_FILTER.  A record of a task is
- * held back when
- *
- *   - an exclude rule matches, or
- *   - there are include rules for its event, and none of them matches.
- *
- * What a rule asks is compared with what the record would say of the task that
- * acts: its own fields uid, tgid and start_time, exe, mnt_ns, pid_ns, cgroup.
- * Where that cannot be known (an exe too long for the process cache, the
- * namespaces of a task that has given them up) the record is not held back by
- * this rule.  A task without an exe (a kernel thread) has none to match.
- *
- * The path of the file that was closed is asked for by rules of
- * FILE_CREATED_CLOSED, FILE_WRITE and FILE_READ only, else EINVAL.  The last two
- * are recorded only of what an include rule names so.
- *
- * The rules given replace all there were, count 0: with none.  It takes effect
- * at once and as a whole: each record is judged by the old rules or by the new
- * ones, and by the new ones only when the call is back.  When it fails the
- * old ones stay.  LOST, SESSION_STATE and PORT_SCAN (nobody acts) are never held back.
- */
-#define KSONDE_RULES_MAX	64
-#define KSONDE_RULE_EXE_MAX	256
-
-enum ksonde_rule_action {
-	KSONDE_RULE_EXCLUDE = 0,
-	KSONDE_RULE_INCLUDE = 1,
-};
-
-/* What a rule asks; all of it must hold, and nothing always does. */
-#define KSONDE_MATCH_UID	0x01 /* real user id, initial user namespace */
-#define KSONDE_MATCH_PROCESS	0x02 /* tgid and start_time: one process */
-#define KSONDE_MATCH_EXE	0x04 /* the whole exe, byte for byte */
-#define KSONDE_MATCH_EXE_PREFIX	0x08 /* how it begins; not together with the whole */
-#define KSONDE_MATCH_MNT_NS	0x10
-#define KSONDE_MATCH_PID_NS	0x20
-#define KSONDE_MATCH_CGROUP	0x40 /* EOPNOTSUPP where the kernel has none */
-#define KSONDE_MATCH_PATH_PREFIX 0x80 /* how the path of the closed file begins */
-
-struct ksonde_rule {
-	__u32 action;		/* enum ksonde_rule_action */
-	__u32 match;		/* KSONDE_MATCH_*; what is not asked is 0 */
-	__u64 start_time;	/* of a process, CLOCK_BOOTTIME, ns */
-	__u64 cgroup;
-	__u32 tgid;		/* in the initial pid namespace */
-	__u32 uid;
-	__u32 mnt_ns;		/* inode numbers */
-	__u32 pid_ns;
-	__u32 exe_length;	/* bytes, without a NUL, from 1 */
-	__u32 path_length;	/* likewise */
-	__u64 events[KSONDE_EVENT_MAX / 64];	/* as of SET_EVENTS; all 0: every event */
-	__u8 exe[KSONDE_RULE_EXE_MAX];		/* the rest is 0 */
-	__u8 path[KSONDE_RULE_EXE_MAX];		/* likewise */
-};
-
-struct ksonde_rules {
-	__u32 size;
-	__u32 count;		/* at most KSONDE_RULES_MAX, else E2BIG */
-	__u64 rules;		/* user address of the first */
-	__u32 rule_size;	/* sizeof(struct ksonde_rule) as the caller knows it */
-	__u32 reserved;
-};
-
-/*
- * RULE_STATS: since SET_RULES, and on; index is the input, in the order of
- * SET_RULES, ENOENT past the end.  A record is counted once, by the first rule
- * that decides: an exclude rule, else an include rule.
- */
-#define KSONDE_RULE_NONE	0xffffffff /* index: records that no include rule matched */
-struct ksonde_rule_stats {
-	__u32 size;
-	__u32 index;
-	__u64 records;		/* held back; of an include rule: let through */
-};
+#include "ksonde_rules.h"	/* KSONDE_IOC_SET_RULES, RULE_STATS, SET_PORT_SCAN */
 
 /*
  * SET_LIMITS: how many records of an event a second, of all tasks of this

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from fakes import FakeContext, UsbDevice
 from ksonde.enrich import snapshot
 from ksonde.enrich.snapshot import Snapshot
 
@@ -18,10 +19,15 @@ TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 @pytest.fixture
 def proc(tmp_path: Path) -> Path:
-    for pid, name in ((1, "init"), (20, "a) (b\n\udcff"), (3, "kthreadd")):
+    for pid, name, parent, start in (
+        (1, "init", 0, 1),
+        (20, "a) (b\n\udcff", 100, 4711),
+        (3, "kthreadd", 20, 4000),
+        (100, "sh", 1, 4700),
+    ):
         folder = tmp_path / str(pid)
         folder.mkdir()
-        stat = f"{pid} ({name}) S 1 2 3 " + " ".join(["0"] * 15) + " 4711 0 0"
+        stat = f"{pid} ({name}) S {parent} 2 3 " + " ".join(["0"] * 15) + f" {start} 0 0"
         (folder / "stat").write_bytes(os.fsencode(stat))
         (folder / "status").write_bytes(os.fsencode("Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t7\t8\t8\t8\n"))
         (folder / "cmdline").write_bytes(b"" if pid == 3 else b"one\0\0two words\0")
@@ -38,12 +44,20 @@ def proc(tmp_path: Path) -> Path:
 
 
 def test_processes(proc: Path) -> None:
-    first, kernel, odd = Snapshot(str(proc)).processes()
+    first, kernel, odd, _shell = Snapshot(str(proc)).processes()
     assert (first["tgid"], kernel["tgid"], odd["tgid"]) == (1, 3, 20)
+    assert (first["parent_start_time"], first["ancestors"]) == (None, [])
+    # Process 20 is younger than what says to be its child: its number was another one's.
+    assert (kernel["parent_tgid"], kernel["ancestors"]) == (20, [])
     assert odd == {
         "tgid": 20,
         "start_time": 4711 * TICK,
-        "parent_tgid": 1,
+        "parent_tgid": 100,
+        "parent_start_time": 4700 * TICK,
+        "ancestors": [
+            {"start_time": 4700 * TICK, "tgid": 100, "comm": "sh"},
+            {"start_time": TICK, "tgid": 1, "comm": "init"},
+        ],
         "pgid": 2,
         "sid": 3,
         "comm": "a) (b\n\udcff",
@@ -121,14 +135,64 @@ def test_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     ]
 
 
+def test_who_holds_a_socket(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("pyroute2")
+    vars(module).update(DiagSocket=FakeDiag)
+    monkeypatch.setitem(sys.modules, "pyroute2", module)
+    for pid in (1, 100):
+        (proc / str(pid) / "fd").mkdir()
+        for fd, target in enumerate(("socket:[99]", "/dev/null", "socket:[98]", "socket:[99]")):
+            (proc / str(pid) / "fd" / str(fd)).symlink_to(target)
+    (proc / "100/fd/9").touch()  # closed while it is looked at
+    (one,) = Snapshot(str(proc)).held_sockets()
+    assert (one["socket"], one["tgids"]) == (99, [1, 100])
+
+
 def test_sockets_of_this_machine() -> None:
     """The real library."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        listening = [one for one in Snapshot().sockets() if one["state"] == "listen"]
+        listening = [one for one in Snapshot().held_sockets() if one["state"] == "listen"]
         (own,) = [one for one in listening if one["local_port"] == port]
         assert own["socket"] == os.fstat(server.fileno()).st_ino
         assert own["local_address"] == "127.0.0.1"
+        assert own["tgids"] == [os.getpid()]
+        assert type(own["family"]) is int
+
+
+def test_usb_devices(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, kind in (("1-2:1.10", "08"), ("1-2:1.0", "03"), ("1-2.1", "")):
+        (tmp_path / name).mkdir()
+        for word in ("Class", "SubClass", "Protocol") if kind else ():
+            (tmp_path / name / f"bInterface{word}").write_text(f"{kind}\n")
+    attributes = {
+        "idVendor": b"1d6b\n",
+        "idProduct": b"0002\n",
+        "bDeviceClass": b"00\n",
+        "busnum": b"1\n",
+        "devnum": b"12\n",
+        "product": b"a b\xff\n",
+        "bConfigurationValue": b"\n",
+    }
+    device = UsbDevice("/devices/usb1/1-2", attributes, sys_path=str(tmp_path))
+    module = types.ModuleType("pyudev")
+    vars(module).update(Context=lambda: FakeContext([device]))
+    monkeypatch.setitem(sys.modules, "pyudev", module)
+    (one,) = Snapshot().usb_devices()
+    assert one.pop("udev")["vendor"] == "Linux Foundation"
+    assert one == {
+        "vendor_id": 0x1D6B,
+        "product_id": 2,
+        "device_class": 0,
+        "bus": 1,
+        "number": 12,
+        "configuration": None,
+        "product": "a b\udcff",
+        "manufacturer": None,
+        "serial": None,
+        "device_path": "/devices/usb1/1-2",
+        "interfaces": ["030303", "080808"],
+    }
 
 
 def test_take(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:

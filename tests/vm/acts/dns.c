@@ -7,12 +7,15 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #define QUERY	"\0\021" "\x12\x34\1\0\0\1\0\0\0\0\0\0\0\0\1\0\1"	/* its length, then the message */
 
-static char room[65536];
+static char room[65536 + 2];
+static int asked = -1, connected = -1;
 
 static socklen_t address_of(struct sockaddr_storage *address, char *value)
 {
@@ -92,7 +95,28 @@ static long read_exactly(int fd, size_t at, size_t length, size_t step)
 	return at;
 }
 
-/* how:port:address; how: pieces (the length, then the message), whole, bytes */
+/* What is there when the server has closed its end: all of it. */
+static long read_whole(int fd, const char *how)
+{
+	struct iovec pieces[] = { { room, 1 }, { room + 1, 20 }, { room + 21, sizeof(room) - 21 } };
+	struct msghdr message = { .msg_iov = pieces, .msg_iovlen = 3 };
+
+	check(recv(fd, room, 1, MSG_PEEK) == 1, "peek");
+	usleep(200000);
+	if (!strcmp(how, "iovecs"))
+		return recvmsg(fd, &message, 0);
+	if (!strcmp(how, "peek")) {
+		check(recv(fd, room, sizeof(room), MSG_PEEK) > 2, "peek");
+		check(recv(fd, room, 10, MSG_PEEK) == 10, "peek");
+	}
+	return read(fd, room, sizeof(room));
+}
+
+/*
+ * how:port:address; how: pieces (the length, then the message), bytes (one by one), or
+ * all at once: whole, iovecs (several of them), peek (looked at before), tail (the first
+ * 30 bytes are thrown away, unseen, when the last ones have come)
+ */
 void step_dnstcp(char *value)
 {
 	char *how = take_word(&value);
@@ -104,34 +128,61 @@ void step_dnstcp(char *value)
 
 	check(fd >= 0 && !connect(fd, (void *)&server, length), "connect");
 	check(write(fd, QUERY, sizeof(QUERY) - 1) == sizeof(QUERY) - 1, "write");
-	if (!strcmp(how, "whole")) {
-		/* All of it is there when the server has closed its end. */
-		check(recv(fd, room, 1, MSG_PEEK) == 1, "peek");
-		usleep(200000);
-		received = read(fd, room, sizeof(room));
+	if (!strcmp(how, "tail")) {
+		check(recv(fd, NULL, 30, MSG_TRUNC | MSG_WAITALL) == 30, "MSG_TRUNC");
+		received = 30 + read_whole(fd, how);
+	} else if (strcmp(how, "pieces") && strcmp(how, "bytes")) {
+		received = read_whole(fd, how);
 	} else {
 		read_exactly(fd, 0, 2, step);
 		received = read_exactly(fd, 2, (unsigned char)room[0] << 8 | (unsigned char)room[1],
 					step);
 	}
+	connected = fd;
 	say_received("dnstcp", fd, received);
 }
 
-/* port:address: receives what one question brings, all of it after a second. */
-void step_dnsburst(char *value)
+/* port:address: asks once, and receives nothing yet. */
+void step_dnsask(char *value)
 {
 	struct sockaddr_storage server;
 	socklen_t length = address_of(&server, value);
-	int fd = socket(server.ss_family, SOCK_DGRAM, 0);
 	int bytes = 16 << 20;
-	long count = 0;
 
-	check(fd >= 0 && !setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)),
+	asked = socket(server.ss_family, SOCK_DGRAM, 0);
+	check(asked >= 0 &&
+	      !setsockopt(asked, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes)),
 	      "SO_RCVBUFFORCE");
-	check(!connect(fd, (void *)&server, length), "connect");
-	check(send(fd, QUERY + 2, sizeof(QUERY) - 3, 0) > 0, "send");
-	sleep(1);
-	while (recv(fd, room, sizeof(room), MSG_DONTWAIT) > 0)
-		count++;
-	say_received("dnsburst", fd, count);
+	check(!connect(asked, (void *)&server, length), "connect");
+	check(send(asked, QUERY + 2, sizeof(QUERY) - 3, 0) > 0, "send");
+}
+
+/* count: receives so many answers, as fast as it can; prints how long it took. */
+void step_dnsdrain(char *value)
+{
+	long count = take_number(&value), done = 0;
+	struct timeval patience = { .tv_sec = 20 };
+	struct timespec begin, end;
+
+	check(!setsockopt(asked, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)),
+	      "SO_RCVTIMEO");
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (done < count && recv(asked, room, sizeof(room), 0) > 0)
+		done++;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	say_begin("dnsdrain", done);
+	say_number("milliseconds", (end.tv_sec - begin.tv_sec) * 1000 +
+				   (end.tv_nsec - begin.tv_nsec) / 1000000);
+	say_end();
+}
+
+/* Another message of the last connection: its length, then the rest. */
+void step_dnsmore(char *value)
+{
+	(void)value;
+	read_exactly(connected, 0, 2, sizeof(room));
+	say_received("dnsmore", connected,
+		     read_exactly(connected, 2,
+				  (unsigned char)room[0] << 8 | (unsigned char)room[1],
+				  sizeof(room)));
 }

@@ -76,7 +76,12 @@ STEP(blocked)
 /* dns.c */
 STEP(dns)
 STEP(dnstcp)
-STEP(dnsburst)
+STEP(dnsask)
+STEP(dnsdrain)
+STEP(dnsmore)
+
+/* flood.c */
+STEP(flood)
 
 /* file.c */
 STEP(create)

@@ -37,6 +37,7 @@ WORKLOADS = {
     "W5": (200, 1000, 5),
     "W6": (60, 400, 3),
     "W7": (60, 400, 3),
+    "W8": (60, 400, 3),
 }
 #: The same of a workload that is called after its event.
 OF_AN_EVENT = (20, 200, 2)

@@ -24,9 +24,10 @@ TITLES = {
     "W5": "pipe byte",
     "W6": "UDP byte",
     "W7": "TCP byte",
+    "W8": "spoofed SYN",
 }
 #: Where the producing process's own time is of interest: records are written there, and read elsewhere.
-PRODUCER = ("W2", "W3", "W4", "W6", "W7")
+PRODUCER = ("W2", "W3", "W4", "W6", "W7", "W8")
 ROUNDS = 3
 
 

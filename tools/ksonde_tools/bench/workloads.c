@@ -21,6 +21,7 @@
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <netinet/in.h>
+#include <netinet/ip.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -130,6 +131,34 @@ static void tcp_echo(void)
 	}
 	if (send(ends[0], &byte, 1, 0) != 1 || recv(ends[1], &byte, 1, 0) != 1)
 		err(1, "tcp");
+}
+
+/* A SYN of another source each time, to any port; its sum is wrong, so that nobody answers. */
+static void spoofed_syn(void)
+{
+	static const struct sockaddr_in to = {
+		.sin_family = AF_INET,
+		.sin_addr.s_addr = __builtin_bswap32(INADDR_LOOPBACK),
+	};
+	static struct {
+		struct iphdr ip;
+		struct tcphdr tcp;
+	} packet = { .ip = { .ihl = 5, .version = 4, .ttl = 64, .protocol = IPPROTO_TCP } };
+	static int fd = -1;
+	static uint32_t chance = 612;
+
+	if (fd < 0) {
+		fd = socket(AF_INET, SOCK_RAW, IPPROTO_RAW);
+		packet.ip.daddr = to.sin_addr.s_addr;
+		packet.tcp.doff = 5;
+		packet.tcp.syn = 1;
+	}
+	chance = chance * 1664525 + 1013904223;
+	packet.ip.saddr = htonl(11U << 24 | chance >> 8);
+	packet.tcp.dest = chance >> 16 | 1;
+	if (sendto(fd, &packet, sizeof(packet), 0, (struct sockaddr *)&to, sizeof(to)) !=
+	    sizeof(packet))
+		err(1, "spoofed SYN");
 }
 
 /* One record of the event that it is called after, by the shortest way. */
@@ -266,6 +295,7 @@ static const struct workload {
 	{ "W5", pipe_byte },
 	{ "W6", udp_echo },
 	{ "W7", tcp_echo },
+	{ "W8", spoofed_syn },
 	{ "capset", capset_once },
 	{ "chmod", chmod_once },
 	{ "connect", connect_closed },

@@ -13,6 +13,7 @@ from ksonde.text import parse_duration, plural
 from . import exit  # noqa: A004
 from .options import (
     EventOption,
+    PortScanOption,
     ProfileOption,
     RingOption,
     ScanEveryOption,
@@ -43,6 +44,7 @@ def agent(
         ),
     ] = None,
     ring: RingOption = None,
+    port_scan: PortScanOption = None,
     snapshot: SnapshotOption = False,
     scan_every: ScanEveryOption = None,
 ) -> int:
@@ -55,6 +57,7 @@ def agent(
     from ksonde.agent import Agent, Log
     from ksonde.enrich.containers import Containers
     from ksonde.notify import Notifier
+    from ksonde.output import devices_of
     from ksonde.scanner import Scanner
     from ksonde.watching import Signals
 
@@ -63,8 +66,8 @@ def agent(
     notifier = Notifier()
     with (
         Signals() as signals,
-        ksonde.open(**chosen(event or (), profile), ring_bytes=ring_bytes(ring)) as session,
-        Log(output, session.events, Containers()) as log,
+        ksonde.open(**chosen(event or (), profile, port_scan), ring_bytes=ring_bytes(ring)) as session,
+        Log(output, session.events, Containers(), devices_of(session.events)) as log,
         Scanner(session, interval(scan_every)) as scanner,
     ):
         announce(session)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from ksonde.limits import Limit
+    from ksonde.portscan import PortScan
     from ksonde.rules import Rule
 
 #: The events of the stream itself: they come without being asked for.
@@ -76,15 +77,22 @@ def split(names: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(name for name in every if name))
 
 
-def chosen(names: Iterable[str], profile: Optional[str]) -> dict[str, Any]:
-    """The events, rules and limits that a session is to be opened with; no events: the driver's default.
+def port_scan(value: Optional[str]) -> tuple[PortScan, tuple[Rule, ...]]:
+    """An option's thresholds, and the rules that leave out who may scan."""
+    from ksonde.portscan import parse
+
+    return parse(value or "")
+
+
+def chosen(names: Iterable[str], profile: Optional[str], scans: Optional[str] = None) -> dict[str, Any]:
+    """What a session is to be opened with: events (None: the driver's default), rules, limits, port_scan.
 
     The events of --event, with those of --profile; `all` is every event that there is.
     """
     wanted = split(names)
-    if not wanted and profile in (None, "default"):
+    scan, rules = port_scan(scans)
+    if not wanted and profile in (None, "default") and scans is None:
         return {"events": None}
-    rules: tuple[Rule, ...] = ()
     limits: tuple[Limit, ...] = ()
     if "all" in wanted or profile is not None:
         from ksonde.device import Device
@@ -96,13 +104,14 @@ def chosen(names: Iterable[str], profile: Optional[str]) -> dict[str, Any]:
             schema = device.schema()
         if known is not None:
             wanted += known.events(schema)
-            rules, limits = known.rules(schema), known.limits(schema)
+            rules, limits = (*known.rules(schema), *rules), known.limits(schema)
+            scan = scan.over(known.port_scan(schema))
         if "all" in wanted:
             wanted += schema.events
     wanted = [name for name in dict.fromkeys(wanted) if name != "all"]
     events = [name for name in wanted if name not in ALWAYS] or wanted
-    more = {"rules": rules, "limits": limits}
-    return {"events": events, **{name: value for name, value in more.items() if value}}
+    more = {"rules": rules, "limits": limits, "port_scan": scan if scan.given else None}
+    return {"events": events or None, **{name: value for name, value in more.items() if value}}
 
 
 #: Options that several commands have.
@@ -132,6 +141,15 @@ RingOption = Annotated[
         callback=checked(text.parse_size),
         metavar="SIZE",
         help="Ring of each CPU, a power of two; else 4M.",
+    ),
+]
+PortScanOption = Annotated[
+    Optional[str],
+    typer.Option(
+        "--port-scan",
+        callback=checked(port_scan),
+        metavar="SETTINGS",
+        help="What is a port_scan, and who may: ports=5,hosts=0,window=1m,loopback=no,allow=192.0.2.0/24.",
     ),
 ]
 SnapshotOption = Annotated[

@@ -82,6 +82,7 @@ def show(name: Named, json: JsonOption = False) -> None:
         schema = device.schema()
     events = profile.events(schema)
     rules, limits = profile.rules(schema), profile.limits(schema)
+    scan = profile.port_scan(schema)
     if json:
         from dataclasses import asdict
         from json import dumps
@@ -90,13 +91,16 @@ def show(name: Named, json: JsonOption = False) -> None:
         shown = {"name": profile.name, "description": profile.description, "profiles": chain}
         filters = [asdict(rule) for rule in rules]
         limited = [asdict(limit) for limit in limits]
-        typer.echo(dumps({**shown, "events": events, "filters": filters, "limits": limited}, indent=2))
+        said = {"events": events, "filters": filters, "limits": limited, "port_scan": asdict(scan)}
+        typer.echo(dumps({**shown, **said}, indent=2))
         return
     typer.echo(_shown(profile, events, schema))
     if rules:
         typer.echo("\nfilters:\n" + "\n".join(f"  {printable(str(rule))}" for rule in rules))
     if limits:
         typer.echo("\nlimits:\n" + "\n".join(f"  {limit}" for limit in limits))
+    if scan.given:
+        typer.echo(f"\nport_scan: {scan}")
 
 
 def _shown(profile: Profile, events: tuple[str, ...], schema: Schema) -> str:
@@ -146,5 +150,6 @@ def check(
         plural(len(profile.events(schema)), "event"),
         plural(len(profile.rules(schema)), "filter"),
         plural(len(profile.limits(schema)), "limit"),
+        *(["port_scan"] if profile.port_scan(schema).given else []),
     )
     typer.echo(f"{where}: {', '.join(counts)}, no error")

@@ -9,7 +9,17 @@ import typer
 
 from ksonde.text import parse_duration
 
-from .options import EventOption, JsonOption, ProfileOption, RingOption, checked, chosen, duration, ring_bytes
+from .options import (
+    EventOption,
+    JsonOption,
+    PortScanOption,
+    ProfileOption,
+    RingOption,
+    checked,
+    chosen,
+    duration,
+    ring_bytes,
+)
 
 
 def stat(
@@ -25,6 +35,7 @@ def stat(
     event: EventOption = None,
     profile: ProfileOption = None,
     ring: RingOption = None,
+    port_scan: PortScanOption = None,
     read: Annotated[
         bool,
         typer.Option(
@@ -41,7 +52,7 @@ def stat(
     from ksonde.statistics import count
     from ksonde.watching import Signals
 
-    what = chosen(event or (), profile)
+    what = chosen(event or (), profile, port_scan)
     with Signals() as signals, ksonde.open(**what, ring_bytes=ring_bytes(ring)) as session:
         counted = count(session, duration(seconds) or 5.0, signals, read=read)
     if json:

@@ -14,6 +14,7 @@ from ksonde.text import parse_duration
 
 from .options import (
     EventOption,
+    PortScanOption,
     ProfileOption,
     RingOption,
     ScanEveryOption,
@@ -103,6 +104,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         ),
     ] = Color.AUTO,
     ring: RingOption = None,
+    port_scan: PortScanOption = None,
     snapshot: SnapshotOption = False,
     scan_every: ScanEveryOption = None,
     wait: Annotated[bool, typer.Option("--wait", help="Wait until the module is loaded.")] = False,
@@ -118,7 +120,7 @@ def watch(  # noqa: PLR0913, PLR0917 - a command has as many parameters as optio
         raise typer.BadParameter("a COMMAND is followed already", param_hint="'--pid'")
     if wait:
         ksonde.wait_for_device()
-    what = chosen(event or (), profile)
+    what = chosen(event or (), profile, port_scan)
     with ExitStack() as stack:
         # The command comes first, so that it inherits nothing of what is opened for us.
         apart = sys.stderr.fileno() if json and command and output is None else None

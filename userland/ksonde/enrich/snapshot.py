@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable
 
@@ -22,12 +23,25 @@ __all__ = ["KINDS", "Snapshot"]
 _TICK = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 #: Of proc(5)'s stat, behind the name: parent, group, session, ..., start time.
 _PPID, _PGRP, _SESSION, _START = 1, 2, 3, 19
+_SOCKET = re.compile(r"socket:\[(\d+)\]")
 _ESCAPE = re.compile(r"\\([0-7]{3})")
 #: Of include/net/tcp_states.h; UDP sockets have the first and the seventh.
 _STATES = (
     "established", "syn_sent", "syn_recv", "fin_wait1", "fin_wait2", "time_wait", "close", "close_wait",
     "last_ack", "listen", "closing", "new_syn_recv",
 )  # fmt: skip
+#: Of a USB device: where sysfs has a number, and to which base.
+_USB_NUMBERS = {
+    "vendor_id": ("idVendor", 16),
+    "product_id": ("idProduct", 16),
+    "device_class": ("bDeviceClass", 16),
+    "bus": ("busnum", 10),
+    "number": ("devnum", 10),
+    "configuration": ("bConfigurationValue", 10),
+}
+_KINDS = ("Class", "SubClass", "Protocol")
+#: As in records: ancestors of a process.
+_ANCESTORS = 12
 _ALL_STATES = (1 << (len(_STATES) + 1)) - 2
 
 
@@ -60,17 +74,35 @@ class Snapshot:
                 self.missing[kind] = str(error)
 
     def processes(self) -> Iterator[dict[str, Any]]:
-        """Processes, parents before children where their numbers allow it.
+        """Processes, parents before children where their numbers allow it, each with its ancestors.
 
-        start_time is that of the driver's records rounded down to a clock tick (proc(5): stat, field 22).
+        Start times are those of the driver's records rounded down to a clock tick (proc(5): stat, field 22).
         """
-        for folder in sorted(self._proc.iterdir(), key=lambda path: path.name.zfill(10)):
-            if folder.name.isdigit():
-                # It may end at any time.
-                try:
-                    yield _process(folder)
-                except (OSError, ValueError, IndexError):
-                    continue
+        found: dict[int, dict[str, Any]] = {}
+        for folder in self._folders():
+            # It may end at any time.
+            with suppress(OSError, ValueError, IndexError):
+                one = _process(folder)
+                found[one["tgid"]] = one
+        for one in found.values():
+            above = _ancestors(one, found)
+            parent = above[0]["start_time"] if above else None
+            yield {**one, "parent_start_time": parent, "ancestors": above}
+
+    def _folders(self) -> list[Path]:
+        """Of processes, by their numbers."""
+        numbers = [path for path in self._proc.iterdir() if path.name.isdigit()]
+        return sorted(numbers, key=lambda path: int(path.name))
+
+    def _holders(self) -> dict[int, list[int]]:
+        """Which processes have a socket open, by its inode; without those that may not be looked at."""
+        found: dict[int, list[int]] = {}
+        for folder in self._folders():
+            with suppress(OSError):
+                held = {_SOCKET.fullmatch(_target(one)) for one in (folder / "fd").iterdir()}
+                for inode in {int(match[1]) for match in held if match}:
+                    found.setdefault(inode, []).append(int(folder.name))
+        return found
 
     def sockets(self) -> Iterator[dict[str, Any]]:
         """TCP and UDP sockets of this network namespace, as sock_diag(7) tells them."""
@@ -84,6 +116,12 @@ class Snapshot:
                 for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
                     for one in diag.get_sock_stats(states=_ALL_STATES, family=family, protocol=protocol):
                         yield _socket(one, family, protocol)
+
+    def held_sockets(self) -> Iterator[dict[str, Any]]:
+        """The same, with the processes that have each of them open, as far as this one may see them."""
+        holders = self._holders()
+        for one in self.sockets():
+            yield {**one, "tgids": holders.get(one["socket"], [])}
 
     def modules(self) -> Iterator[dict[str, Any]]:
         """Loaded modules (proc(5): modules)."""
@@ -116,24 +154,47 @@ class Snapshot:
         """USB devices that are plugged in, as udev knows them."""
         from pyudev import Context
 
-        for device in Context().list_devices(subsystem="usb", DEVTYPE="usb_device"):
-            known = device.attributes
+        from .devices import attribute, known_of, present
+
+        for device in present(Context()):
+            numbers = {name: (attribute(device, where), base) for name, (where, base) in _USB_NUMBERS.items()}
             yield {
-                "vendor_id": int(known.asstring("idVendor"), 16),
-                "product_id": int(known.asstring("idProduct"), 16),
-                **{name: _attribute(known, name) for name in ("manufacturer", "product", "serial")},
+                **{name: int(value, base) if value else None for name, (value, base) in numbers.items()},
+                **{name: attribute(device, name) for name in ("product", "manufacturer", "serial")},
                 "device_path": device.device_path,
+                "interfaces": _interfaces(Path(device.sys_path)),
+                "udev": known_of(device),
             }
 
 
 #: Events of a snapshot, in their order, and who knows them.
 KINDS: dict[str, Callable[[Snapshot], Iterator[dict[str, Any]]]] = {
     "process": Snapshot.processes,
-    "socket": Snapshot.sockets,
+    "socket": Snapshot.held_sockets,
     "module": Snapshot.modules,
     "mount": Snapshot.mounts,
     "usb_device": Snapshot.usb_devices,
 }
+
+
+def _ancestors(process: dict[str, Any], known: dict[int, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Those above it, the parent first; one that started after its child is another one by now."""
+    found: list[dict[str, Any]] = []
+    while len(found) < _ANCESTORS:
+        above = known.get(process["parent_tgid"])
+        if above is None or above["start_time"] > process["start_time"]:
+            break
+        found.append({name: above[name] for name in ("start_time", "tgid", "comm")})
+        process = above
+    return found
+
+
+def _target(link: Path) -> str:
+    """What a descriptor is of; "": it was closed."""
+    try:
+        return os.readlink(link)  # noqa: PTH115 - not a path
+    except OSError:
+        return ""
 
 
 def _process(folder: Path) -> dict[str, Any]:
@@ -167,7 +228,7 @@ def _process(folder: Path) -> dict[str, Any]:
 def _socket(one: Any, family: int, protocol: int) -> dict[str, Any]:
     state = one["idiag_state"]
     return {
-        "family": family,
+        "family": int(family),
         "protocol": protocol,
         "state": _STATES[state - 1] if 0 < state <= len(_STATES) else str(state),
         "local_address": one["idiag_src"],
@@ -184,9 +245,10 @@ def _plain(text: str) -> str:
     return _ESCAPE.sub(lambda found: chr(int(found[1], 8)), text)
 
 
-def _attribute(known: Any, name: str) -> str | None:
-    try:
-        text: str = known.asstring(name)
-    except (KeyError, UnicodeDecodeError):
-        return None
-    return text
+def _interfaces(folder: Path) -> list[str]:
+    """Class, subclass and protocol of each, as the driver has them."""
+    found = []
+    for one in sorted(folder.glob("*:*.*")):
+        with suppress(OSError):
+            found.append("".join((one / f"bInterface{kind}").read_text().strip() for kind in _KINDS))
+    return found

@@ -6,6 +6,7 @@
 
 #define __printf(a, b)	__attribute__((format(printf, a, b)))
 #define min(a, b)	((a) < (b) ? (a) : (b))
+#define max(a, b)	((a) > (b) ? (a) : (b))
 #define ARRAY_SIZE(a)	(sizeof(a) / sizeof((a)[0]))
 
 #endif /* SHIM_KERNEL_H */

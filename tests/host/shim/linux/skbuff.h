@@ -23,4 +23,14 @@ static inline const void *skb_header_pointer(const struct sk_buff *skb, int offs
 	return buffer;
 }
 
+static inline int skb_copy_bits(const struct sk_buff *skb, int offset, void *to, int length)
+{
+	if (offset < 0 || skb->len < (unsigned int)offset ||
+	    skb->len - offset < (unsigned int)length)
+		return -1;
+	for (int i = 0; i < length; i++)
+		((u8 *)to)[i] = skb->data[offset + i];
+	return 0;
+}
+
 #endif /* SHIM_SKBUFF_H */
