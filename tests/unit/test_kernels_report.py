@@ -79,6 +79,14 @@ def test_other_cells(verdict: str, mark: str) -> None:
     assert f"| amd64-1 | {mark} kprobe |" in report.render()
 
 
+def test_a_cell_of_what_a_kernel_lacks_says_why() -> None:
+    why = "usb_device: notifier usb: this kernel was built without it (-95)"
+    run.keep(_result(events={"usb_device": _event("lacking", why, mechanism="none")}))
+    page = report.render()
+    assert "| ◌; no notifier usb: this kernel was built without it (-95) |" in page
+    assert f"- **amd64-1**, usb_device: {why}" in page
+
+
 def test_what_failed_or_was_only_built() -> None:
     run.keep(_result(state="failed", why="exit: code is 8 | not <7>"))
     run.keep({key: value for key, value in _result("amd64-2", state="built").items() if key != "events"})
@@ -216,7 +224,7 @@ def test_a_guest_that_does_not_end_well(
     monkeypatch.setattr(boot, "boot", booted)
     kernel = Kernel("1.0", tmp_path, tmp_path, tmp_path)
     result: dict[str, Any] = {}
-    run._boot(ONE, kernel, build.Built(tmp_path, tmp_path, tmp_path, None), result)
+    run._boot(ONE, kernel, build.Built(tmp_path, tmp_path, tmp_path, tmp_path, None, []), result)
     assert result["state"] == "failed"
     assert why in result["why"]
     # Only one that the module cannot have touched gets another try.

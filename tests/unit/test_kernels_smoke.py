@@ -423,3 +423,103 @@ def test_a_kernel_without_pidfds() -> None:
     act, records = MORE["_signals"]
     old = {"signals": {**act["signals"], "pidfd": -1}}
     assert _checker(_acted(old, *records[1:]), "_signals").wrong == {}
+
+
+IDS = ("uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid")
+SETS = ("inheritable", "permitted", "effective", "bounding", "ambient")
+
+
+def _credentials(first: int) -> dict[str, list[int]]:
+    return {
+        "uids": [first, first + 1, first + 2, first + 3],
+        "gids": [first + 4, first + 5, first + 6, first + 7],
+        **{name: [first + 8 + at, 0, 0, 0] for at, name in enumerate(SETS)},
+    }
+
+
+def _escalation(tgid: int, noticed: int, **data: Any) -> str:
+    fields = {f"{side}_{name}": first + at for side, first in (("old", 10), ("new", 30))
+              for at, name in enumerate((*IDS, *(f"cap_{name}" for name in SETS)))}  # fmt: skip
+    told = {"noticed": noticed, "replaced": 1, "explained": 2, "explained_time": 500, "old_user_ns": 14}
+    ancestors = [{"start_time": 0, "tgid": 1, "comm": "init"}]
+    context = {**INIT, "tgid": tgid, "parent_tgid": 1, "uid": 30, "euid": 31}
+    record = build_record("privilege_escalation", {**fields, **told, "ancestors": ancestors, **data}, context)
+    return _blob("record", record)
+
+
+def _intruded(*records: str, **facts: Any) -> smoke.Checker:
+    acts = dict(ACTS)
+    for tgid, how in ((7, "exec"), (8, "fork"), (9, "exit")):
+        acts[f"before_{how}"], acts[f"after_{how}"] = _credentials(10), _credentials(30)
+        known = {"status": 0, "loaded": 0, "unloaded": 0, "swap": 1, "time": [400, 600]}
+        acts[f"intrude_{how}"] = {"tgid": tgid, **known, **facts}
+    return _checker(_log(*records, acts=acts), "_escalated")
+
+
+ESCALATIONS = [_escalation(7, 1), _escalation(8, 2), _escalation(9, 3)]
+
+
+def test_an_escalation() -> None:
+    assert _intruded(*ESCALATIONS).wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("records", "facts", "said"),
+    [
+        (ESCALATIONS[:2], {}, "noticed at exit: 0 records, not 1"),
+        ([*ESCALATIONS, _escalation(5, 1)], {}, "4 records of three escalations"),
+        (ESCALATIONS, {"loaded": -1}, "the fixture or its process failed"),
+        (ESCALATIONS, {"time": [501, 600]}, "explained at 500, not in 501..600"),
+        ([*ESCALATIONS[:2], _escalation(9, 3, new_fsgid=1)], {}, "new_fsgid is 1, not 37"),
+        ([*ESCALATIONS[:2], _escalation(9, 3, ancestors=[])], {}, "ancestors are ()"),
+    ],
+)
+def test_an_escalation_that_is_told_wrongly(records: list[str], facts: dict[str, Any], said: str) -> None:
+    assert said in " ".join(_intruded(*records, **facts).wrong["privilege_escalation"])
+
+
+def _of_usb(what: str, number: int) -> dict[str, Any]:
+    hub = what == "usb1"
+    return {
+        "vendor_id": 1, "product_id": 2, "device_class": 9 if hub else 0, "bus": 1, "number": number,
+        "configuration": 1, "product": what, "manufacturer": "", "serial": "s",
+        "device_path": f"/devices/{what}", "interfaces": ["090000" if hub else "030000"],
+    }  # fmt: skip
+
+
+def _usb_record(action: int, what: str, number: int, **other: Any) -> str:
+    data = {**_of_usb(what, number), "manufacturer": None, "action": action}
+    return _blob("record", build_record("usb_device", {**data, **other}, INIT))
+
+
+def _usb_acts(modules: int) -> dict[str, Any]:
+    return {
+        **ACTS,
+        "usb_hub": _of_usb("usb1", 1), "usb_hub_again": _of_usb("usb1", 1),
+        "usb_device": _of_usb("1-1", 2), "usb_device_again": _of_usb("1-1", 3),
+        "usb": {"tgid": 1, "modules": modules, "unbind": 0, "bind": 0},
+    }  # fmt: skip
+
+
+LOADED = [_usb_record(1, "usb1", 1), _usb_record(1, "1-1", 2)]
+GONE = {"configuration": None, "interfaces": None}
+AGAIN = [
+    _usb_record(2, "usb1", 1), _usb_record(2, "1-1", 2, **GONE),
+    _usb_record(1, "usb1", 1), _usb_record(1, "1-1", 3),
+]  # fmt: skip
+
+
+def test_a_usb_device() -> None:
+    assert _checker(_log(*LOADED, *AGAIN, acts=_usb_acts(4)), "_usb").wrong == {}
+    assert _checker(_log(*AGAIN, acts=_usb_acts(0)), "_usb").wrong == {}
+    wrong = _checker(_log(*AGAIN, acts=_usb_acts(4)), "_usb").wrong["usb_device"]
+    assert "hub: it came 1 times, not 2" in wrong
+    wrong = _checker(_log(*AGAIN[:1], *AGAIN[2:], acts=_usb_acts(0)), "_usb").wrong["usb_device"]
+    assert wrong == ["device: it went 0 times, not once"]
+    refused = {**_usb_acts(0), "usb": {"tgid": 1, "modules": 0, "unbind": 19, "bind": 0}}
+    assert "refused" in _checker(_log(*AGAIN, acts=refused), "_usb").wrong["usb_device"][0]
+
+
+def test_a_kernel_without_usb() -> None:
+    checker = _checker(_log(acts={**ACTS, "usb": {"skipped": "this kernel has no USB"}}), "_usb")
+    assert (checker.wrong, checker.said.notes) == ({}, ["USB: this kernel has no USB"])

@@ -269,4 +269,6 @@ void acts_all(void)
 	act_compat();
 	acts_more();
 	acts_process();
+	acts_cred();
+	acts_usb();
 }

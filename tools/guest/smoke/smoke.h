@@ -7,6 +7,7 @@
 #ifndef SMOKE_H
 #define SMOKE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -32,6 +33,9 @@ void acts_all(void);
 void acts_more(void);
 /* process.c: on other processes, and on the own memory. */
 void acts_process(void);
+/* cred.c, usb.c: with modules beside the driver. */
+void acts_cred(void);
+void acts_usb(void);
 /* What the copies of this program do when they are executed. */
 int acted(int argc, char **argv);
 /* So many processes that end at once. */

@@ -35,6 +35,8 @@ _MACHINES = {
         "qemu-system-misc",
     ),
 }
+#: A controller and what is plugged into it.
+_USB = ("-device", "qemu-xhci,id=usb", "-device", "usb-tablet,bus=usb.0")
 #: no_timer_check (x86): an emulated CPU that has to wait for the machine is not a timer that is broken.
 _WORDS = "no_timer_check loglevel=6 printk.devkmsg=on panic_on_warn=1 oops=panic panic=-1 rdinit=/init"
 #: One thread for all CPUs: with one each, QEMU 7.2 runs old translations of code that another CPU has just
@@ -86,6 +88,7 @@ def boot(row: Row, image: Path, built: Built, log: Path) -> Boot:
             "-nodefaults",
         ]
         command += ["-no-user-config", "-display", "none", "-nic", "none", "-no-reboot", "-serial", "stdio"]
+        command += _USB
         command += ["-kernel", str(kernel), "-initrd", str(initrd), "-append", f"console={console} {_WORDS}"]
         said, in_time, code = _listen(command, began + row.timeout)
     text = said.decode(errors="replace").replace("\r\n", "\n")
@@ -131,11 +134,14 @@ def _listen(command: list[str], until: float) -> tuple[bytes, bool, int]:
 
 def _archive(built: Built) -> bytes:
     archive = Archive()
-    for folder in ("dev", "proc", "sys", "tmp"):
+    for folder in ("dev", "modules", "proc", "sys", "tmp"):
         archive.add(folder, 0o040755)
     archive.add("init", 0o100755, built.smoke.read_bytes())
     archive.add("ksonde.ko", 0o100644, built.driver.read_bytes())
     archive.add("ksonde_smoke.ko", 0o100644, built.small.read_bytes())
+    archive.add("ksonde_cred.ko", 0o100644, built.cred.read_bytes())
+    for number, (name, content) in enumerate(built.modules):
+        archive.add(f"modules/{number:02}-{name}.ko", 0o100644, content)
     if built.smoke32:
         archive.add("smoke32", 0o100755, built.smoke32.read_bytes())
     return archive.close()

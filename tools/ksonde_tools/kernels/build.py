@@ -11,10 +11,14 @@ from ksonde_tools import module
 from ksonde_tools.common import ROOT, ToolError, cache_dir, first_line
 from ksonde_tools.kernel import Kernel
 
-from . import chroot
+from . import chroot, modules
 from .rows import Row
 
 _SMOKE = ROOT / "tools/guest/smoke"
+#: A module that does what somebody does who can write kernel memory.
+CRED = ROOT / "tests/fixtures/cred"
+#: The driver of the controller that QEMU's device is plugged into.
+_USB = "xhci-pci"
 _TRIPLETS = {"amd64": "", "arm64": "aarch64-linux-gnu-", "riscv64": "riscv64-linux-gnu-"}
 _ARCHES = {"amd64": "x86", "arm64": "arm64", "riscv64": "riscv"}
 #: The kernel's asm/ is the same for both; gcc-multilib, which links it, is at odds with cross compilers.
@@ -28,8 +32,11 @@ class Built:
 
     driver: Path
     small: Path
+    cred: Path
     smoke: Path
     smoke32: Path | None
+    #: The kernel's own, in the order of loading.
+    modules: list[tuple[str, bytes]]
 
 
 def equip(row: Row, kernel: Kernel) -> Kernel:
@@ -45,10 +52,13 @@ def build(row: Row, kernel: Kernel) -> Built:
     """Build for an equipped kernel."""
     driver = module.build_driver(kernel)
     small = module.build_small(kernel, _SMOKE) / "ksonde_smoke.ko"
+    cred = module.build_small(kernel, CRED) / "ksonde_cred.ko"
+    usb = modules.closure(kernel, _USB)
     if row.arch == "amd64":
         # The program does not depend on the kernel: this machine's compiler makes it.
-        return Built(driver, small, _smoke("gcc", ()), _smoke("gcc", (), *_FLAGS32))
-    return Built(driver, small, _smoke(_TRIPLETS[row.arch] + row.compiler, kernel.prefix), None)
+        return Built(driver, small, cred, _smoke("gcc", ()), _smoke("gcc", (), *_FLAGS32), usb)
+    program = _smoke(_TRIPLETS[row.arch] + row.compiler, kernel.prefix)
+    return Built(driver, small, cred, program, None, usb)
 
 
 def _prefix(row: Row) -> tuple[str, ...]:

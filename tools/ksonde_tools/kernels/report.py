@@ -35,8 +35,8 @@ One JSON file a kernel, with every test, hook, time and bad line of the log, is 
 cache. `tools/kernels run --kdir PATH` does the same for any other kernel tree or headers folder.
 
 ✔ recorded by the first candidate, ◐ degraded: by a later candidate, with what hindered the better ones,
-○ armed, but no act of this test is for it, ✘ failed (see below), ◌ the kernel
-cannot do that, - not run.
+○ armed, but no act of this test is for it (only where a tree lacks what the act needs), ✘ failed (see
+below), ◌ the kernel cannot do that, with what it has not, - not run.
 
 """
 
@@ -128,7 +128,7 @@ def _cell(event: dict[str, Any] | None) -> str:
     mark = {"ok": "✔", "degraded": "◐", "armed": "○", "failed": "✘", "lacking": "◌"}[event["verdict"]]
     mechanisms = list(dict.fromkeys(name for name in event["mechanisms"] if name != "none"))
     said = f"{mark} {', '.join(mechanisms)}".strip()
-    if event["verdict"] != "degraded":
+    if event["verdict"] not in ("degraded", "lacking") or not _hindered(event):
         return said
     return f"{said}; no {_plain('; no '.join(_hindered(event)))}"
 
@@ -191,7 +191,7 @@ def _remarks(results: Mapping[str, Result | None], trees: Mapping[str, Result]) 
         lines += [
             f"- **{name}**, {event}: {_plain('; '.join(verdict['why']))}"
             for event, verdict in result.get("events", {}).items()
-            if verdict["verdict"] == "degraded"
+            if verdict["verdict"] in ("degraded", "lacking")
         ]
     return lines or ["Nothing."]
 

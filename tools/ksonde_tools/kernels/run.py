@@ -31,6 +31,7 @@ def sources(row: Row) -> str:
     """Return what tells one state of the driver, its smoke test and a row from another."""
     digest = hashlib.sha256(repr(row).encode())
     tops = [*module.DRIVER, "tools/guest/smoke", "tools/ksonde_tools/kernels/smoke.py"]
+    tops += [str(build.CRED.relative_to(ROOT)), "tools/ksonde_tools/kernels/boot.py"]
     if row.config:
         digest.update(source.fragment(row).read_bytes())
     for top in tops:
@@ -159,6 +160,10 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
     problems += [f"preflight was wrong: {difference}" for difference in result["foreseen"]["wrong"][:1]]
     problems += [f"{name}: {'; '.join(event['why'])}" for name, event in result["events"].items()
                  if event["verdict"] == "failed" and name not in checker.wrong]  # fmt: skip
+    if not row.name.startswith(KDIR):
+        # Those have what each act needs.
+        problems += [f"{name}: no act was for it" for name, event in result["events"].items()
+                     if event["verdict"] == "armed"]  # fmt: skip
     result["why"] = "; ".join(problem for problem in problems if problem)
     result["state"] = "failed" if result["why"] else "passed"
 

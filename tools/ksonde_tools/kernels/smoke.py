@@ -18,6 +18,7 @@ _LINE = re.compile(r"ksonde-smoke: (.*)$", re.MULTILINE)
 _ODD = b'/tmp/made\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
 _OTHER = b'/tmp/other\n\x1e\x17 "\xff'.decode(errors="surrogateescape")
 _CONTEXT = "context"
+_SETS = ("inheritable", "permitted", "effective", "bounding", "ambient")
 _REFUSED, _NO_EXEC, _EACCES, _ENOENT, _NOT_EMPTY, _ENOSYS = -111, -8, -13, -2, 39, -38
 
 
@@ -79,6 +80,17 @@ def _text(padded: bytes) -> str:
     return padded.split(b"\0")[0].decode(errors="replace")
 
 
+def _credentials(side: str, facts: dict[str, Any]) -> dict[str, Any]:
+    """Return fields of an escalation, from what /proc said of the process."""
+    ids = (("uid", facts["uids"]), ("gid", facts["gids"]))
+    sets = {f"{side}_cap_{name}": facts[name][0] for name in _SETS}
+    return sets | {
+        f"{side}_{kind}{name}": number
+        for name, numbers in ids
+        for kind, number in zip(("", "e", "s", "fs"), numbers)
+    }
+
+
 class Checker:
     """Compares records with acts; `wrong` has what differs, by event.
 
@@ -114,7 +126,7 @@ class Checker:
             self._modules, self._cred, self._compat, self._files, self._renamed, self._mount, self._memfd,
             self._removed, self._namespaces, self._accepted,
             self._signals, self._session, self._capset, self._bpf, self._machine, self._ring, self._perf,
-            self._helper, self._intruded, self._itself, self._dns, self._scan,
+            self._helper, self._intruded, self._itself, self._dns, self._scan, self._escalated, self._usb,
             self._lost, self._state, self._lsm, self._integrity, self._inventory,
         ]  # fmt: skip
         if self.debug:
@@ -451,6 +463,67 @@ class Checker:
         record = self._find("port_scan", "scan", **fields)
         told = {"distinct_ports": 15, "distinct_hosts": 1, "packets": 15, "window": 300, "family": 2}
         self._same(record, "scan", **told, ports=tuple(map(str, range(1, 16))))
+
+    def _escalated(self) -> None:
+        event, state = "privilege_escalation", self.said.acts["self"]
+        for noticed, how in ((1, "exec"), (2, "fork"), (3, "exit")):
+            facts, what = self.said.acts[f"intrude_{how}"], f"noticed at {how}"
+            if facts["loaded"] or facts["unloaded"] or facts["status"]:
+                self._fail(event, f"{what}: the fixture or its process failed: {facts}")
+            record = self._find(event, what, tgid=facts["tgid"])
+            for side, when in (("old", "before"), ("new", "after")):
+                self._same(record, what, **_credentials(side, self.said.acts[f"{when}_{how}"]))
+            told = {"noticed": noticed, "replaced": facts["swap"], "explained": 2}
+            self._same(record, what, old_user_ns=state["user_ns"], **told)
+            if record is None:
+                continue
+            self._same(record, what, parent_tgid=state["tgid"], uid=record.new_uid, euid=record.new_euid)
+            began, ready = facts["time"]
+            if not began <= record.explained_time <= ready:
+                self._fail(event, f"{what}: explained at {record.explained_time}, not in {began}..{ready}")
+            if [item.tgid for item in record.ancestors] != [state["tgid"]]:
+                self._fail(event, f"{what}: ancestors are {record.ancestors!r}")
+        found = sum(record.event == event for record in self.records)
+        if found != 3:
+            self._fail(event, f"{found} records of three escalations and many acts that are none")
+
+    def _usb(self) -> None:
+        facts = self.said.acts["usb"]
+        if "skipped" in facts:
+            self.said.notes.append(f"USB: {facts['skipped']}")
+            return
+        if facts["unbind"] or facts["bind"]:
+            self._fail("usb_device", f"the kernel refused to take the hub's driver away: {facts}")
+        hub, device = self._usb_fields("hub"), self._usb_fields("device")
+        hub_again, device_again = self._usb_fields("hub_again"), self._usb_fields("device_again")
+        # Where USB is built in they were there before anybody looked; one's number is another each time.
+        known = ("hub", [hub, hub_again]), ("device", [device, device_again])
+        for what, fields in known:
+            came = fields if facts["modules"] else fields[1:]
+            found = self._of_device(1, fields[0]["device_path"])
+            if len(found) != len(came):
+                self._fail("usb_device", f"{what}: it came {len(found)} times, not {len(came)}")
+            for record, data in zip(found, came):
+                self._same(record, f"{what} added", **data)
+            for record in found[-1:] if what == "hub" else []:
+                self._same(record, "hub added", tgid=facts["tgid"])
+        unplugged = {"configuration": None, "interfaces": None}
+        for what, data in (("hub", hub), ("device", {**device, **unplugged})):
+            found = self._of_device(2, data["device_path"])
+            if len(found) != 1:
+                self._fail("usb_device", f"{what}: it went {len(found)} times, not once")
+            for record in found:
+                self._same(record, f"{what} removed", tgid=facts["tgid"], **data)
+
+    def _usb_fields(self, what: str) -> dict[str, Any]:
+        facts = self.said.acts[f"usb_{what}"]
+        texts = {key: facts[key] or None for key in ("product", "manufacturer", "serial")}
+        return {**facts, **texts, "interfaces": tuple(facts["interfaces"])}
+
+    def _of_device(self, action: int, path: str) -> list[ksonde.Record]:
+        found = [record for record in self.records if record.event == "usb_device"]
+        found = [record for record in found if (record.action, record.device_path) == (action, path)]
+        return sorted(found, key=lambda record: record.time)
 
     def _lost(self) -> None:
         facts = self.said.facts["lost"]
