@@ -12,7 +12,8 @@ from .inspection import Finding, Place, look
 from .uapi import Inspect
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Iterator
+    from collections.abc import Callable, Hashable, Iterator, Sequence
+    from pathlib import Path
 
     from .device import Device
 
@@ -73,13 +74,20 @@ class Part:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
-def scan(device: Device | None = None, *, image: str | None = None, whole: bool = True) -> Iterator[Part]:
+def scan(
+    device: Device | None = None,
+    *,
+    image: str | None = None,
+    modules: Sequence[Path] = (),
+    whole: bool = True,
+) -> Iterator[Part]:
     """Look at one part after the other, each when it is asked for: the driver's, then those of user space.
 
     Args:
         device: to ask; None: one that is opened for each part.
-        image: of the running kernel, for the part `text`; None: where distributions put it.
-        whole: with the parts `text` and `shown_sockets`, which take seconds and some 100 MB and 40 MB.
+        image: of the running kernel, for the parts text and module_text; None: where distributions put it.
+        modules: folders or files where modules' files are looked for, before those of the running kernel.
+        whole: with these two parts and `shown_sockets`, which take seconds and some 100 MB and 40 MB.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -88,7 +96,7 @@ def scan(device: Device | None = None, *, image: str | None = None, whole: bool 
 
     number = 0
     compared = [name for name in _COMPARED if whole or name != _LARGE]
-    own = len(compared) + whole
+    own = len(compared) + 2 * whole
     parts: dict[str, Part] = {}
     while True:
         try:
@@ -106,8 +114,8 @@ def scan(device: Device | None = None, *, image: str | None = None, whole: bool 
     if whole:
         from . import pristine
 
-        checked, why, findings = pristine.scan(image)
-        yield Part("text", number, number + 1, checked, why, findings)
+        yield Part("text", number, number + 2, *pristine.scan(image))
+        yield Part("module_text", number + 1, number + 2, *pristine.scan_modules(image, modules))
 
 
 def _compared(parts: dict[str, Part], device: Device | None, names: list[str]) -> Iterator[Part]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -20,19 +21,27 @@ ImageOption = Annotated[
     Optional[str],
     typer.Option("--image", metavar="FILE", help="The image that this kernel was booted from (vmlinuz)."),
 ]
+ModulesOption = Annotated[
+    Optional[list[Path]],
+    typer.Option(
+        "--modules",
+        metavar="PATH",
+        help="A folder of modules' files, or one of them, for what did not come from /lib/modules.",
+    ),
+]
 
 
-def scan(json: JsonOption = False, image: ImageOption = None) -> int:
+def scan(json: JsonOption = False, image: ImageOption = None, modules: ModulesOption = None) -> int:
     """Look whether this kernel is still the one that was booted; exits with 3 when something is not so.
 
     Its system calls, its interrupts, the registers that protect it, where its functions begin, tables of
     operations, callbacks that nobody owns, modules, processes and sockets that hide, ksonde's own probes, and
-    its code against the image that it was booted from. The findings say who owns the code that was put there;
-    addresses, and with them the last part, need CAP_SYSLOG or CAP_SYS_ADMIN.
+    its code and that of its modules against the files that they came from. The findings say who owns the code
+    that was put there; addresses, and with them the last two parts, need CAP_SYSLOG or CAP_SYS_ADMIN.
     """
     from ksonde import integrity
 
-    parts = list(_progress(integrity.scan(image=image)))
+    parts = list(_progress(integrity.scan(image=image, modules=modules or ())))
     if json:
         from json import dumps
 

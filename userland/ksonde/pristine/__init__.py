@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kernel's text as it is now, compared with that of the image that it was booted from."""
+"""The kernel's code as it is now, compared with that of the image and of the modules' files."""
 
 from __future__ import annotations
 
@@ -14,16 +14,18 @@ from ksonde.errors import BadInspection, DeviceMissing, DriverError, InspectionU
 from .image import Image, NoImage, find
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from ksonde.device import Device
 
     from .compare import Difference, Known
 
-__all__ = ["scan"]
+__all__ = ["Answer", "scan", "scan_modules"]
+
+#: How many bytes were compared, what was not ("" when all was), and what should not be so.
+Answer = tuple[int, str, tuple[inspection.Finding, ...]]
 
 _EVENT = 704
-_ENTRIES_ONLY = "modules are not compared: their entries only"
 #: Of the bytes of a finding.
 _SHOWN = 16
 _images: dict[str, Image] = {}
@@ -55,26 +57,40 @@ class _Live:
             raise BadInspection(f"{type(error).__name__}: {error}") from error
 
 
-def scan(path: str | None = None) -> tuple[int, str, tuple[inspection.Finding, ...]]:
-    """Compare.
+def scan(path: str | None = None) -> Answer:
+    """Compare the kernel's own text.
 
     Args:
         path: of the image; None: it is looked for.
 
-    Returns:
-        How many bytes were compared, what was not ("" when all was), and what should not be so.
+    Raises:
+        KsondeError: the driver cannot be asked.
+    """
+    return _answered(lambda live: _compared(_image(path), live))
+
+
+def scan_modules(path: str | None = None, more: Sequence[Path] = ()) -> Answer:
+    """Compare the modules' code.
+
+    Args:
+        path: of the kernel's image; None: it is looked for.
+        more: where modules' files are looked for before the usual places.
 
     Raises:
         KsondeError: the driver cannot be asked.
     """
+    return _answered(lambda live: _compared_modules(_image(path), live, more))
+
+
+def _answered(ask: Callable[[_Live], Answer]) -> Answer:
+    """What it finds out of the running kernel, or why that could not be."""
     import ksonde
 
     try:
         if platform.machine() != "x86_64":
             raise NoImage("images are not compared on this architecture")
         with ksonde.Device() as device:
-            live = _Live(device)
-            return _compared(_image(path), live)
+            return ask(_Live(device))
     except NoImage as error:
         return 0, f"{error}: entries only", ()
     except InspectionUnknown as error:
@@ -101,16 +117,28 @@ def _image(path: str | None) -> Image:
     return _images[key]
 
 
-def _compared(image: Image, live: _Live) -> tuple[int, str, tuple[inspection.Finding, ...]]:
+def _compared(image: Image, live: _Live) -> Answer:
     from .compare import compare
 
     result = compare(image, live)
     base = live.symbols["_stext"]
     findings = tuple(_finding(live, base, difference) for difference in result.differences)
-    return result.checked, "; ".join([*result.why, _ENTRIES_ONLY]), findings
+    return result.checked, "; ".join(result.why), findings
 
 
-def _finding(live: _Live, base: int, difference: Difference) -> inspection.Finding:
+def _compared_modules(image: Image, live: _Live, more: Sequence[Path]) -> Answer:
+    from ksonde.module import BUILT
+
+    from .module_text import ModuleText
+    from .modules import Files
+
+    files = Files(Path("/lib/modules", platform.release()), [*more, *BUILT])
+    checked, why, changed = ModuleText(image, live, files, Path("/sys/module")).compare()
+    findings = tuple(_finding(live, one.base, one.difference, one.module) for one in changed)
+    return checked, "; ".join(why), findings
+
+
+def _finding(live: _Live, base: int, difference: Difference, module: str = "") -> inspection.Finding:
     where = live.known(base + difference.offset).owner
     leads = difference.bad.leads
     expected, found = (
@@ -118,8 +146,8 @@ def _finding(live: _Live, base: int, difference: Difference) -> inspection.Findi
         for code in (difference.expected, difference.found)
     )
     return inspection.Finding(
-        where=f"{where.symbol}+{where.offset:#x}",
-        what=f"{difference.bad.what}: {found}, in the image {expected}",
+        where=f"{where.symbol}+{where.offset:#x}" + (f" [{module}]" if module else ""),
+        what=f"{difference.bad.what}: {found}, in the {'file' if module else 'image'} {expected}",
         place=live.known(leads).owner if leads is not None else None,
         event=_EVENT,
     )

@@ -134,7 +134,7 @@ def relocated(image: Image, name: str, moved: int) -> bytearray:
 
 
 class _Comparison:
-    def __init__(self, image: Image, live: Live) -> None:
+    def __init__(self, image: Image, live: Live, kernel: range) -> None:
         self._live = live
         self._image = image
         self._begin = live.symbols["_stext"]
@@ -146,7 +146,7 @@ class _Comparison:
         self._known: dict[int, Known] = {}
         self.unsure: Counter[str] = Counter()
         self.context = Context(
-            self._begin, len(self._pristine), self._is_function, self._is_tracer, self._moved
+            self._begin, len(self._pristine), self._is_function, self._is_tracer, self._moved, kernel
         )
 
     def known(self, address: int) -> Known:
@@ -316,8 +316,13 @@ class _Comparison:
         )
 
 
-def compare(image: Image, live: Live) -> Result:
-    """The text of the running kernel against that of its image.
+def compare(image: Image, live: Live, kernel: range = range(0)) -> Result:
+    """The text of the running kernel, or of a module, against that of its image.
+
+    Args:
+        image: what it should be.
+        live: what it is.
+        kernel: the text of the kernel itself, where it is a module's that is compared.
 
     Raises:
         NoImage: the image cannot be used for that.
@@ -329,4 +334,4 @@ def compare(image: Image, live: Live) -> Result:
     size = live.symbols["_etext"] - live.symbols["_stext"]
     if section is None or section.size != size or live.symbols["_text"] != live.symbols["_stext"]:
         raise NoImage(f"{image.path} has another text than the kernel")
-    return _Comparison(image, live).result()
+    return _Comparison(image, live, kernel).result()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
-__all__ = ["Image", "NoImage", "Section", "find", "parse"]
+__all__ = ["Image", "NoImage", "Section", "build_id", "find", "parse", "read", "unpacked"]
 
 _CANDIDATES = (
     "/boot/vmlinuz-{}",
@@ -98,7 +98,7 @@ def find(release: str, notes: bytes, version: bytes, path: str | None = None) ->
     why = f"there is no image of kernel {release}"
     for name in paths:
         try:
-            image = parse(name, _unpacked(_read(name)))
+            image = parse(name, unpacked(read(name)))
         except OSError as error:
             if path is not None:
                 raise NoImage(f"{name}: {error.strerror}") from error
@@ -115,7 +115,7 @@ def find(release: str, notes: bytes, version: bytes, path: str | None = None) ->
     raise NoImage(why)
 
 
-def _read(name: str) -> bytes | mmap:
+def read(name: str) -> bytes | mmap:
     """A file, of which not all will be looked at."""
     with Path(name).open("rb") as file:
         return mmap(file.fileno(), 0, access=ACCESS_READ)
@@ -141,7 +141,7 @@ def build_id(notes: bytes) -> bytes:
     return b""
 
 
-def _unpacked(data: bytes | mmap) -> bytes | mmap:
+def unpacked(data: bytes | mmap) -> bytes | mmap:
     """The ELF file within an image (x86: Documentation/arch/x86/boot.rst)."""
     if data[:4] == b"\x7fELF":
         return data

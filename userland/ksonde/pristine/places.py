@@ -61,6 +61,7 @@ class Context:
         is_function: whether a static call, a call or a jump may lead to an address outside the text.
         is_tracer: whether an address is code that ftrace or BPF have made to be called.
         moved: by how much the kernel was moved when it was booted.
+        kernel: the text of the kernel itself, where that which is looked at is a module's.
     """
 
     base: int
@@ -68,10 +69,11 @@ class Context:
     is_function: Callable[[int], bool]
     is_tracer: Callable[[int], bool]
     moved: int
+    kernel: range
 
     def is_own(self, address: int) -> bool:
-        """Whether it is in the kernel's own text."""
-        return 0 <= address - self.base < self.size
+        """Whether it is in the text that is looked at, or in the kernel's own."""
+        return 0 <= address - self.base < self.size or address in self.kernel
 
 
 Check = Callable[[Context, int, bytes, bytes], Optional[Bad]]
