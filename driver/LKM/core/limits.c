@@ -89,7 +89,7 @@ static atomic64_t *set_find(atomic64_t *set, u64 who, u64 now, u64 *word, u64 *a
 
 static bool process_take(struct ks_limits *limits, u32 event, u64 now)
 {
-	u64 step = limits->process_step[event], word, ahead, next, who;
+	u64 step = limits->process_step[event], word = 0, ahead = 0, next, who;
 	u32 mixed = (event << KS_TGID_BITS | (u32)current->tgid) * 0x9e3779b1U;
 	atomic64_t *set, *place;
 	int tries;
