@@ -23,6 +23,7 @@ static const struct {
 } decoders[] = {
 	{ "x86", ks_decode_x86 },
 	{ "arm64", ks_decode_arm64 },
+	{ "riscv", ks_decode_riscv },
 };
 
 static int code(ks_decode_fn decode)

@@ -88,9 +88,12 @@ def test_memory_of_a_process(user: Path, case: str, seed: int) -> None:
     run(user, case, str(seed))
 
 
+DECODERS = [f"lsm/decode_{arch}.c" for arch in ("x86", "arm64", "riscv")]
+
+
 @pytest.fixture(scope="session")
 def decode(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return build(tmp_path_factory.mktemp("decode"), "decode_test", ["lsm/decode_x86.c", "lsm/decode_arm64.c"])
+    return build(tmp_path_factory.mktemp("decode"), "decode_test", DECODERS)
 
 
 def decoded(program: Path, arch: str, functions: list[tuple[str, str]]) -> list[list[str]]:
@@ -193,7 +196,38 @@ def test_decoder_of_arm64(decode: Path, instructions: list[int], refs: list[str]
     assert answer == [str(4 * len(instructions)), *refs]
 
 
+@pytest.mark.parametrize(
+    ("code", "understood", "refs"),
+    [
+        (words(0x00001797, 0x0107B783), 8, ["D:4:11010"]),  # auipc a5, 1; ld a5, 16(a5)
+        (words(0xFFFFF797, 0xFF878793), 8, ["D:4:eff8"]),  # auipc a5, -1; addi a5, a5, -8
+        (words(0x00000797, 0x01078793) + "9c67", 10, ["D:4:10010", "D:8:10018"]),  # and ld a5, 8(a5)
+        (words(0x00000797, 0x00A7B823), 8, ["D:4:10010"]),  # sd a0, 16(a5)
+        (words(0x00000797, 0x00F72023), 8, []),  # sw a5, 0(a4)
+        (words(0x00000797) + "8280" + words(0x0107B783), 10, ["D:6:10010"]),  # ret writes nothing
+        (words(0x00000797) + "8147" + words(0x0107B783), 10, []),  # li a5, 0
+        (words(0x00000797) + "aa87" + words(0x0107B783), 10, []),  # mv a5, a0
+        (words(0x00000797, 0x00000013, 0x0107B783), 12, ["D:8:10010"]),  # nop
+        (words(0x00000797, 0x010000EF, 0x0107B783), 12, ["C:4:10014"]),  # a call does: jal . + 16
+        (words(0x00000497, 0x010000EF, 0x0104B783), 12, ["C:4:10014", "D:8:10010"]),  # but not s1
+        (words(0x00001097, 0x010080E7), 8, ["C:4:11010"]),  # auipc ra, 1; jalr ra, 16(ra)
+        (words(0x00001317, 0x01030067), 8, ["J:4:11010"]),  # auipc t1, 1; jr 16(t1)
+        (words(0x0107B783), 4, []),  # nobody knows a5
+        (words(0xFFDFF06F), 4, ["J:0:fffc"]),  # j . - 4
+        (words(0x00050463), 4, ["J:0:10008"]),  # beqz a0, . + 8
+        ("11e1", 2, ["J:0:10004"]),  # c.beqz a0, . + 4
+        ("d5bf", 2, ["J:0:fff4"]),  # c.j . - 12
+        ("0100" + "0000" + "0100", 2, []),  # no instruction
+        ("0100" + "1f00" + "0000" * 2, 2, []),  # of six bytes
+        (words(0x00001797)[:6], 0, []),  # cut
+    ],
+)
+def test_decoder_of_riscv(decode: Path, code: str, understood: int, refs: list[str]) -> None:
+    """At 0x10000."""
+    assert decoded(decode, "riscv", [("10000", code)]) == [[str(understood), *refs]]
+
+
 @pytest.mark.parametrize("seed", range(1, 4))
-@pytest.mark.parametrize("arch", ["x86", "arm64"])
+@pytest.mark.parametrize("arch", ["x86", "arm64", "riscv"])
 def test_decoder_of_noise(decode: Path, arch: str, seed: int) -> None:
     run(decode, arch, "random", str(seed))

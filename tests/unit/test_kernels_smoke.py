@@ -146,6 +146,24 @@ def test_what_is_found_in_the_kernel() -> None:
     assert checker.wrong == {"integrity": ["2 of 1 parts were answered"]}
 
 
+@pytest.mark.parametrize("why", ["", "there is no image"])
+def test_what_could_not_be_looked_at_has_a_reason(why: str) -> None:
+    scan = {"part": "idt", "parts": 1, "checked": 0, "why": why, "findings": []}
+    lsm = {
+        "kind": "lists", "by_symbol": {"found": False, "why": why}, "by_code": {"found": False, "why": why},
+        "hooks": [],
+    }  # fmt: skip
+    kind = {"part": "bpf", "parts": 1, "whole": False, "why": why, "entries": []}
+    blobs = {"integrity": scan, "lsm": lsm, "inventory": kind}
+    log = _log(*(_blob(name, json.dumps(found).encode()) for name, found in blobs.items()))
+    wrong = {
+        "lsm": [f"not found by {way}, and it is not said why" for way in ("symbol", "code")],
+        "integrity": ["idt: nothing was looked at, and it is not said why"],
+        "inventory": ["bpf: not all of it, and it is not said why"],
+    }
+    assert _checker(log, "_lsm", "_integrity", "_inventory").wrong == ({} if why else wrong)
+
+
 def test_who_is_called_by_the_kernel() -> None:
     place = {"symbol": "f", "offset": 0, "module": "", "kernel": True}
     entry = {"name": "die_chain", "detail": "", "at": [], "owner": "known", "function": place}

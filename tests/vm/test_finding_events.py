@@ -20,7 +20,7 @@ from typing import Any, Callable
 import pytest
 
 import ksonde
-from acting import Between, assert_fields, fixture
+from acting import Between, assert_fields, fixture, load, unload
 from ksonde import integrity, lsm_hooks
 from ksonde.encoder import encode
 from ksonde.inspection import Finding
@@ -364,6 +364,34 @@ def test_all_kprobes_are_disarmed() -> None:
                 ("mechanism syscall", "its canary was not heard", FOUND),
             ]
         assert [gone[2] for gone in sensor(scanned.next(2))] == [ALL_CLEAR] * 2
+
+
+def test_the_canary_of_sys_exit() -> None:
+    """It is the scans' own calls, so that the second one can tell."""
+    assert unload() == 0
+    assert load(b"prefer=sys_exit") == 0
+    try:
+        with ksonde.open(["setsid"]) as session:
+            hook = {hook.name: hook for hook in session.device.hooks()}["setsid"]
+            assert hook.mechanism == "sys_exit"
+
+            def wrong() -> list[str]:
+                part = next(part for part in integrity.scan(whole=False) if part.name == "sensor")
+                return [f"{finding.where}: {finding.what}" for finding in part.findings]
+
+            assert [wrong() for _ in range(3)] == [[]] * 3
+            with fixture("disarm", "what=tracepoint", "target=sys_exit"):
+                # The call of the scan before was heard.
+                assert [said for said in wrong() if "canary" in said] == []
+                assert wrong() == [
+                    "mechanism sys_exit: its canary was not heard",
+                    "hook setsid (sys_exit setsid): it was unregistered",
+                ]
+            wrong()
+            assert wrong() == []
+    finally:
+        assert unload() == 0
+        assert load() == 0
 
 
 def test_all_mechanisms_are_whole() -> None:

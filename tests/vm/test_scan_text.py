@@ -120,7 +120,9 @@ def test_a_jump_at_the_begin_of_a_function(past: int) -> None:
     with inline(f"past={past}"):
         assert Path("/proc/self/comm").read_text()
         scanned = parts()
-        assert sorted(name for name, part in scanned.items() if part.findings) == ["entries", "text"]
+        found = sorted(name for name, part in scanned.items() if part.findings)
+        # What the function tracer has is not in the baseline.
+        assert found == (["baseline", "entries", "text"] if past else ["entries", "text"])
         function, code = code_of("vfs_read"), code_of(trampoline)
         for name in ("entries", "text"):
             (finding,) = scanned[name].findings

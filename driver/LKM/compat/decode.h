@@ -11,6 +11,9 @@
 #elif defined(CONFIG_ARM64)
 #define KS_DECODES	true
 #define ks_decode	ks_decode_arm64
+#elif defined(CONFIG_RISCV) && defined(CONFIG_64BIT)
+#define KS_DECODES	true
+#define ks_decode	ks_decode_riscv
 #else
 #define KS_DECODES	false
 static inline size_t ks_decode(const u8 *code, size_t size, u64 address, struct ks_refs *refs)

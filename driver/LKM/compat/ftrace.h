@@ -101,6 +101,33 @@ static inline void ks_ftrace_free_filter(struct ftrace_ops *ops)
 }
 
 /*
+ * What ftrace patches around the address of one of its places: the call, and
+ * what is before it where that is not one instruction.  v6.3, baaf553d3bc3
+ * ("arm64: Implement HAVE_DYNAMIC_FTRACE_WITH_CALL_OPS"): before the function
+ * as well, in the eight aligned bytes that lie twelve before the call.
+ */
+#ifdef CONFIG_DYNAMIC_FTRACE
+#ifdef CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS
+#define KS_FTRACE_BEFORE	20
+#elif defined(CONFIG_X86_64)
+#define KS_FTRACE_BEFORE	0
+#else
+#define KS_FTRACE_BEFORE	4
+#endif
+/* riscv64: of the pair it is the first one, or since v6.16 the second. */
+#ifdef CONFIG_RISCV
+#define KS_FTRACE_BYTES		8
+#else
+#define KS_FTRACE_BYTES		MCOUNT_INSN_SIZE
+#endif
+#define KS_FTRACE_APART		MCOUNT_INSN_SIZE
+#else
+#define KS_FTRACE_BEFORE	0
+#define KS_FTRACE_BYTES		0
+#define KS_FTRACE_APART		1
+#endif
+
+/*
  * Where an ops is called, by its filter.  The structures are private to ftrace,
  * and their first members the same since v2.6.28; what does not add up is not
  * believed.  Under ftrace_lock, or rcu_read_lock().

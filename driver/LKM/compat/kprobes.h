@@ -38,4 +38,28 @@ static inline unsigned long ks_kprobe_function(const struct kprobe *probe)
 #define ks_kretprobe_of(instance)	((instance)->rp)
 #endif
 
+/* What a probe has put into the code begins there, maybe: a breakpoint, or a jump (optimized). */
+#ifdef CONFIG_X86_64
+#define KS_KPROBE_ALIGN	1
+#define KS_KPROBE_BYTES	5
+#elif defined(CONFIG_ARM64)
+#define KS_KPROBE_ALIGN	4
+#define KS_KPROBE_BYTES	4
+#else
+#define KS_KPROBE_ALIGN	2
+#define KS_KPROBE_BYTES	4
+#endif
+
+static inline bool ks_kprobe_maybe(const u8 *code)
+{
+#ifdef CONFIG_X86_64
+	return code[0] == 0xcc || code[0] == 0xe9;
+#elif defined(CONFIG_ARM64)
+	return code[3] == 0xd4;
+#else
+	/* c.ebreak, and half of ebreak. */
+	return (code[0] == 0x02 && code[1] == 0x90) || (code[0] == 0x73 && !code[1]);
+#endif
+}
+
 #endif /* KS_COMPAT_KPROBES_H */

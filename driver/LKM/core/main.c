@@ -11,6 +11,7 @@
 #include <linux/string.h>
 #include "../context/context.h"
 #include "../engine/hook.h"
+#include "../integrity/baseline.h"
 #include "device.h"
 
 /* More than COMMAND_LINE_SIZE: a boot configuration adds to the line. */
@@ -61,6 +62,7 @@ static int __init ksonde_init(void)
 	err = ks_device_init();
 	if (err)
 		goto err_ioctl;
+	ks_baseline_begin();
 	pr_info("version " KSONDE_VERSION ", %u hooks, none armed\n", ks_engine_hooks());
 	return 0;
 
@@ -74,6 +76,7 @@ err_engine:
 static void __exit ksonde_exit(void)
 {
 	ks_device_uninit();
+	ks_baseline_end();
 	ks_ioctl_uninit();
 	ks_engine_uninit();
 }

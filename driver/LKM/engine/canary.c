@@ -12,9 +12,12 @@
 struct ks_canary {
 	const struct ks_mechanism *mechanism;
 	struct ks_point point;
+	/* NULL: it sings when the system call returns in which it was asked last. */
 	void (*act)(void);
 	struct ks_hook hook;
 	atomic_t heard;
+	int before;			/* heard when it was asked last */
+	bool expected;			/* more than that */
 	bool refused;
 };
 
@@ -39,6 +42,11 @@ static void canary_returned(struct ks_hook *hook, long ret, void *data)
 }
 
 static void canary_module_get(void *hook, struct module *module, unsigned long ip)
+{
+	canary_hears(hook);
+}
+
+static void canary_exited(struct ks_hook *hook, const struct ks_syscall *call, const void *data)
 {
 	canary_hears(hook);
 }
@@ -81,6 +89,9 @@ static struct ks_canary ks_canaries[] = {
 		.mechanism = &ks_mech_fexit,
 		.point = KS_FEXIT_RETURN("ks_canary_fexit", canary_returned),
 		.act = canary_call_fexit,
+	}, {
+		.mechanism = &ks_mech_sys_exit,
+		.point = KS_SYS_EXIT("ioctl", canary_exited),
 	},
 };
 
@@ -116,6 +127,17 @@ static bool canary_arm(struct ks_canary *canary)
 	return false;
 }
 
+/* Whether the call was heard in which it was asked before. */
+static bool canary_sang(struct ks_canary *canary)
+{
+	int heard = atomic_read(&canary->heard);
+	bool sang = !canary->expected || heard != canary->before;
+
+	canary->before = heard;
+	canary->expected = ks_sys_exit_hears(canary->hook.attachment);
+	return sang;
+}
+
 bool ks_canary_sings(const struct ks_mechanism *mechanism)
 {
 	struct ks_canary *canary = canary_find(mechanism);
@@ -127,6 +149,8 @@ bool ks_canary_sings(const struct ks_mechanism *mechanism)
 
 	if (!canary || !canary_arm(canary))
 		return true;
+	if (!canary->act)
+		return canary_sang(canary);
 	before = atomic_read(&canary->heard);
 	canary->act();
 	return atomic_read(&canary->heard) != before;
@@ -141,6 +165,7 @@ void ks_canary_detach(void)
 			ks_canaries[i].mechanism->detach(ks_canaries[i].hook.attachment);
 		/* Another time it may not be. */
 		ks_canaries[i].refused = false;
+		ks_canaries[i].expected = false;
 	}
 }
 

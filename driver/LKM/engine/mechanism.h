@@ -81,6 +81,8 @@ void ks_ftrace_unregister(struct ftrace_ops *ops);
 bool ks_ftrace_calls(unsigned long address);
 #define KS_FTRACE_SILENT	"the function does not call ftrace any more"
 
+/* sys_exit.c: it is told when the system call returns that current is in. */
+bool ks_sys_exit_hears(const struct ks_attachment *attachment);
 /* syscall.c: the system call that current is in, as its caller asked for it. */
 void ks_syscall_fill(struct ks_syscall *call, const struct pt_regs *regs);
 

@@ -105,6 +105,9 @@ static const char *notifier_check(struct ks_attachment *attachment)
 {
 	struct ks_notifier *n = container_of(attachment, struct ks_notifier, attachment);
 
+	if (READ_ONCE(n->block.notifier_call) != notifier_called ||
+	    READ_ONCE(n->modules.notifier_call) != notifier_module)
+		return "another function is called in its place";
 	if (!notifier_is_in("module_notify_list", &n->modules) ||
 	    (READ_ONCE(n->joined) && !notifier_is_in("usb_notifier_list", &n->block)))
 		return "it was taken out of its chain";

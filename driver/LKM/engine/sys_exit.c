@@ -42,6 +42,8 @@ static const struct ks_syscall_number sys_exit_numbers[] = {
 	KS_SYSCALL_NUMBER(io_uring_setup),
 	KS_SYSCALL_NUMBER(io_uring_register),
 	KS_SYSCALL_NUMBER(perf_event_open),
+	/* Of no hook: the canary hears who asks for it. */
+	KS_SYSCALL_NUMBER(ioctl),
 };
 
 struct sys_exit_entry {
@@ -74,6 +76,14 @@ static void sys_exit_probe(void *data, struct pt_regs *regs, long ret)
 	call.ret = ret;
 	attachment->point->syscall.exit(attachment->hook, &call, NULL);
 	ks_hook_leave(attachment->hook, token);
+}
+
+bool ks_sys_exit_hears(const struct ks_attachment *attachment)
+{
+	unsigned int nr = syscall_get_nr(current, task_pt_regs(current));
+
+	return nr < KS_SYS_EXIT_NUMBERS &&
+	       READ_ONCE(sys_exit_table[ks_syscall_is_compat()][nr].attachment) == attachment;
 }
 
 static void sys_exit_find(struct tracepoint *tracepoint, void *data)

@@ -3,6 +3,7 @@
  * Nothing but code is handed out, and what the kernel itself knows of a place
  * in it: a kprobe, a trampoline.  What it should be is not judged here.
  */
+#include <linux/mutex.h>
 #include <linux/preempt.h>
 #include <linux/string.h>
 #include "../compat/ibt.h"
@@ -26,6 +27,8 @@ static const char * const code_names[] = {
 	"__static_call_text_start", "__static_call_text_end",
 	"__alt_instructions", "__alt_instructions_end",
 	"ftrace_call", "ftrace_graph_call", "ftrace_regs_call", "ftrace_caller",
+	"ftrace_graph_regs_call", "ftrace_location_range", "ftrace_lock",
+	"jump_label_text_reserved", "static_call_text_reserved",
 	"ftrace_regs_caller", "__fentry__", "hypercall_page",
 	"__x86_return_thunk", "__x86_indirect_thunk_array",
 	"bpf_dispatcher_xdp_func",
@@ -41,6 +44,8 @@ struct code_known {
 };
 
 static struct code_known code_known;
+/* Of looked, and what it is about until then. */
+static DEFINE_MUTEX(code_lock);
 
 static KS_EACH_SYMBOL(code_symbol)
 {
@@ -53,12 +58,12 @@ static KS_EACH_SYMBOL(code_symbol)
 	return 0;
 }
 
-/* What belongs to the kernel itself stays where it is. */
-static void code_look(void)
+static void code_look_once(void)
 {
 	unsigned long each;
 	unsigned int i;
 
+	lockdep_assert_held(&code_lock);
 	if (code_known.looked)
 		return;
 	each = ks_callable(ks_symbol("kallsyms_on_each_symbol"));
@@ -70,6 +75,27 @@ static void code_look(void)
 	ks_probed_init(&code_known.probed);
 	code_known.module = (void *)ks_callable(ks_symbol("__module_text_address"));
 	code_known.looked = true;
+}
+
+/* What belongs to the kernel itself stays where it is. */
+static void code_look(void)
+{
+	mutex_lock(&code_lock);
+	code_look_once();
+	mutex_unlock(&code_lock);
+}
+
+unsigned long ks_code_symbol(const char *name)
+{
+	unsigned int i;
+
+	code_look();
+	for (i = 0; i < ARRAY_SIZE(code_names); i++) {
+		if (!strcmp(name, code_names[i]))
+			return code_known.address[i];
+	}
+	WARN_ON_ONCE(1);
+	return 0;
 }
 
 int ks_code_layout(struct ks_text *text)

@@ -19,4 +19,7 @@ u32 ks_code_left(u64 address);
 /* false: it is no code, or not any more. */
 bool ks_code_read(void *to, u64 address, u32 size);
 
+/* Of the names that LAYOUT has, whoever asks at the same time; 0: it is not there. */
+unsigned long ks_code_symbol(const char *name);
+
 #endif /* KS_CODE_H */

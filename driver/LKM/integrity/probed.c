@@ -5,7 +5,6 @@
  * where a kprobe has put a breakpoint in place of an instruction's first byte.
  */
 #include <linux/kprobes.h>
-#include <linux/preempt.h>
 #include <linux/rcupdate.h>
 #include <linux/string.h>
 #include "../compat/ibt.h"
@@ -18,11 +17,12 @@
 
 void ks_probed_init(struct ks_probed *probed)
 {
-	probed->is_trampoline = (void *)ks_callable(ks_symbol("is_ftrace_trampoline"));
-	probed->is_slot = (void *)ks_callable(ks_symbol("__is_insn_slot_addr"));
+	/* None of the three sleeps: they are called as ks_ibt_off() has it. */
+	probed->is_trampoline = (void *)ks_symbol("is_ftrace_trampoline");
+	probed->is_slot = (void *)ks_symbol("__is_insn_slot_addr");
 	/* Not there where kprobes are not optimized. */
 	probed->slots = (void *)ks_symbol("kprobe_optinsn_slots");
-	probed->kprobe = (void *)ks_callable(ks_symbol("get_kprobe"));
+	probed->kprobe = (void *)ks_symbol("get_kprobe");
 	probed->is_module_text = (void *)ks_callable(ks_symbol("is_module_text_address"));
 	probed->blind = !probed->is_trampoline || !probed->is_slot || !probed->kprobe;
 }
@@ -30,7 +30,7 @@ void ks_probed_init(struct ks_probed *probed)
 bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *owner,
 		      unsigned long target)
 {
-	bool is = false;
+	bool is = false, looked;
 
 	/* Functions that are followed call those of the module. */
 	if (ks_fexit_is_trampoline(target))
@@ -38,12 +38,12 @@ bool ks_probed_target(const struct ks_probed *probed, const struct ks_owner *own
 	/* A program's trampoline, by BPF's own list of symbols. */
 	if (!strcmp(owner->module, "bpf") && !strncmp(owner->symbol, "bpf_trampoline_", 15))
 		return true;
-	preempt_disable();
+	looked = ks_ibt_off();
 	if (probed->is_trampoline)
 		is = probed->is_trampoline(target);
 	if (!is && probed->is_slot && probed->slots)
 		is = probed->is_slot(probed->slots, target);
-	preempt_enable();
+	ks_ibt_on(looked);
 	return is;
 }
 
@@ -68,14 +68,14 @@ enum ks_owned ks_probed_owned(const struct ks_probed *probed, struct ks_owner *o
 
 bool ks_probed_at(const struct ks_probed *probed, unsigned long address)
 {
-	bool is = false;
+	bool is, looked;
 
 	if (!probed->kprobe)
 		return false;
 	rcu_read_lock();
-	preempt_disable();
+	looked = ks_ibt_off();
 	is = probed->kprobe((void *)address);
-	preempt_enable();
+	ks_ibt_on(looked);
 	rcu_read_unlock();
 	return is;
 }
@@ -83,15 +83,15 @@ bool ks_probed_at(const struct ks_probed *probed, unsigned long address)
 bool ks_probed_near(const struct ks_probed *probed, unsigned long function, u32 offset)
 {
 	u32 at = offset > PROBED_NEAR ? offset - PROBED_NEAR : 0;
-	bool is = false;
+	bool is = false, looked;
 
 	if (!probed->kprobe)
 		return false;
 	rcu_read_lock();
-	preempt_disable();
+	looked = ks_ibt_off();
 	for (; at <= offset && !is; at++)
 		is = probed->kprobe((void *)(function + at));
-	preempt_enable();
+	ks_ibt_on(looked);
 	rcu_read_unlock();
 	return is;
 }

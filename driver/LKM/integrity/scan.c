@@ -18,6 +18,7 @@ static const struct {
 	{ "idt", ks_scan_idt },
 	{ "modules", ks_scan_modules, ks_scan_modules_seen },
 	{ "entries", ks_scan_code },
+	{ "baseline", ks_scan_baseline },
 	{ "registers", ks_scan_registers },
 	{ "processes", ks_scan_processes, ks_scan_processes_seen },
 	{ "fops", ks_scan_fops },

@@ -27,7 +27,7 @@ struct ks_scan {
 	u32 checked;
 	u32 findings;
 	const char *why;	/* it could not be looked at, or not all of it */
-	char said[160];		/* room for why where it has numbers */
+	char said[320];		/* room for why where it has numbers */
 	struct ks_owner owner;
 };
 
@@ -41,6 +41,7 @@ void ks_scan_syscalls(struct ks_scan *scan);
 void ks_scan_idt(struct ks_scan *scan);
 void ks_scan_modules(struct ks_scan *scan);
 void ks_scan_code(struct ks_scan *scan);
+void ks_scan_baseline(struct ks_scan *scan);
 void ks_scan_registers(struct ks_scan *scan);
 void ks_scan_processes(struct ks_scan *scan);
 void ks_scan_fops(struct ks_scan *scan);

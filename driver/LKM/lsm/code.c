@@ -9,7 +9,8 @@
  *
  * Static calls: the kernel has a list of all places that it patches, each with
  * its key, and the key's symbol names hook and slot.  What is called is read
- * off the instruction that is there now.
+ * off the instruction that is there now.  Where calls are not patched (arm64,
+ * riscv64) each security_NAME() loads what to call from the key itself.
  */
 #include <linux/slab.h>
 #include <linux/sort.h>
@@ -135,11 +136,12 @@ static unsigned long code_vote(struct ks_lsm_code *code, unsigned long *votes)
 	return most >= CODE_VOTES_MIN ? best : 0;
 }
 
-static void code_lists(struct ks_lsm_code *code, struct code_work *work)
+/* What all functions security_* refer to. */
+static void code_read_all(struct ks_lsm_code *code, struct code_work *work)
 {
 	unsigned long each = ks_callable(ks_symbol("kallsyms_on_each_symbol"));
 	struct code_functions functions = { };
-	u32 i, hook;
+	u32 i;
 
 	if (!each) {
 		code->why = "the kernel does not list its symbols";
@@ -155,6 +157,13 @@ static void code_lists(struct ks_lsm_code *code, struct code_work *work)
 	for (i = 0; i < functions.count; i++)
 		code_function(code, work, functions.address[i]);
 	kvfree(functions.address);
+}
+
+static void code_lists(struct ks_lsm_code *code, struct code_work *work)
+{
+	u32 i, hook;
+
+	code_read_all(code, work);
 	code->table = code_vote(code, work->votes);
 	if (!code->table) {
 		code->why = code->why ?: "the functions do not agree on where the lists are";
@@ -190,15 +199,51 @@ static bool code_site(struct ks_lsm_code *code, unsigned long at, unsigned long 
 	return true;
 }
 
+/* Hook and slot of a key, by its symbol; false: it is another key, or none. */
+static bool code_key(struct ks_lsm_code *code, unsigned long key, struct ks_lsm_ref *ref)
+{
+	const char *name, *slot;
+
+	ref->hook = -1;
+	ks_owner_find(&code->owner, key);
+	if (code->owner.offset || strncmp(code->owner.symbol, CODE_KEY, strlen(CODE_KEY)))
+		return false;
+	name = code->owner.symbol + strlen(CODE_KEY);
+	slot = strrchr(name, '_');
+	if (!slot || kstrtouint(slot + 1, 10, &ref->slot))
+		return false;
+	ref->place = key;
+	ref->hook = ks_lsm_hook(name, slot - name);
+	return ref->hook >= 0;
+}
+
+static void code_keys(struct ks_lsm_code *code, struct code_work *work)
+{
+	struct ks_lsm_ref ref;
+	u32 i, kept = 0;
+
+	code_read_all(code, work);
+	for (i = 0; i < code->count; i++) {
+		ref = code->refs[i];
+		/* What it calls is what a key has first. */
+		if (code_key(code, ref.place, &ref) &&
+		    !copy_from_kernel_nofault(&ref.target, (void *)ref.place,
+					      sizeof(ref.target)))
+			code->refs[kept++] = ref;
+	}
+	code->count = kept;
+	if (!kept)
+		code->why = code->why ?: "no function refers to what has the symbol of a static call";
+}
+
 static void code_calls(struct ks_lsm_code *code)
 {
 	unsigned long at = ks_symbol("__start_static_call_sites");
 	unsigned long end = ks_symbol("__stop_static_call_sites");
 	unsigned long key, last = 0;
 	struct ks_lsm_ref ref = { .hook = -1 };
-	const char *name, *slot;
 
-	if (!at || !end || !KS_STATIC_CALL_SITE) {
+	if (!at || !end) {
 		code->why = "the kernel has no list of its static calls";
 		return;
 	}
@@ -210,15 +255,7 @@ static void code_calls(struct ks_lsm_code *code)
 			continue;
 		if (key != last) {
 			last = key;
-			ref.hook = -1;
-			ks_owner_find(&code->owner, key);
-			name = code->owner.symbol + strlen(CODE_KEY);
-			slot = strrchr(code->owner.symbol, '_');
-			if (strncmp(code->owner.symbol, CODE_KEY, strlen(CODE_KEY)) ||
-			    slot < name || kstrtouint(slot + 1, 10, &ref.slot))
-				continue;
-			ref.place = key;
-			ref.hook = ks_lsm_hook(name, slot - name);
+			code_key(code, key, &ref);
 		}
 		if (ref.hook < 0)
 			continue;
@@ -249,8 +286,10 @@ void ks_lsm_code_read(struct ks_lsm_code *code)
 	code->room = CODE_REFS_MAX;
 	if (!work || !code->refs)
 		code->why = "no memory";
-	else if (KS_LSM_SLOTS)
+	else if (KS_LSM_SLOTS && KS_STATIC_CALL_SITE)
 		code_calls(code);
+	else if (KS_LSM_SLOTS)
+		code_keys(code, work);
 	else
 		code_lists(code, work);
 	kvfree(work);

@@ -36,6 +36,7 @@ typedef size_t (*ks_decode_fn)(const u8 *code, size_t size, u64 address, struct 
 
 size_t ks_decode_x86(const u8 *code, size_t size, u64 address, struct ks_refs *refs);
 size_t ks_decode_arm64(const u8 *code, size_t size, u64 address, struct ks_refs *refs);
+size_t ks_decode_riscv(const u8 *code, size_t size, u64 address, struct ks_refs *refs);
 
 static inline void ks_refs_add(struct ks_refs *refs, u32 kind, u32 offset, u64 address)
 {

@@ -548,6 +548,9 @@ class Checker:
         hooks = lsm_hooks.Hooks.parse(json.loads(self.said.blobs["lsm"][0]))
         for finding in hooks.findings(None):
             self._fail("lsm", str(finding))
+        for name, way in (("symbol", hooks.by_symbol), ("code", hooks.by_code)):
+            if not way["found"] and not way["why"]:
+                self._fail("lsm", f"not found by {name}, and it is not said why")
         agree = sum(hook.agree is True for hook in hooks.hooks)
         callbacks = sum(len(hook.callbacks) for hook in hooks.hooks)
         self.said.notes.append(
@@ -559,6 +562,8 @@ class Checker:
         for part in parts:
             for finding in part.findings:
                 self._fail("integrity", f"{part.name}: {finding}")
+            if not part.checked and not part.why:
+                self._fail("integrity", f"{part.name}: nothing was looked at, and it is not said why")
         if parts[0].parts != len(parts):
             self._fail("integrity", f"{len(parts)} of {parts[0].parts} parts were answered")
         said = (
@@ -572,6 +577,8 @@ class Checker:
             for entry in kind.entries:
                 if entry.owner != "known":
                     self._fail("inventory", f"{kind.name} {entry.where()}: owner {entry.owner}")
+            if not kind.whole and not kind.why:
+                self._fail("inventory", f"{kind.name}: not all of it, and it is not said why")
         if kinds[0].parts != len(kinds):
             self._fail("inventory", f"{len(kinds)} of {kinds[0].parts} kinds were answered")
         said = (
