@@ -30,12 +30,23 @@ struct ks_open_flags {
 	int lookup_flags;
 };
 
+#ifdef LOOKUP_BENEATH
+#ifndef LOOKUP_CACHED
+#define LOOKUP_CACHED	0
+#endif
+#define KS_LOOKUP_ASKED \
+	(LOOKUP_NO_XDEV | LOOKUP_NO_MAGICLINKS | LOOKUP_NO_SYMLINKS | LOOKUP_BENEATH | \
+	 LOOKUP_IN_ROOT | LOOKUP_CACHED)
+#endif
+
 /* As openat2(2) was asked. */
 static inline u32 ks_open_resolve(const struct ks_open_flags *flags)
 {
 	u32 resolve = 0;
 
 #ifdef LOOKUP_BENEATH
+	if (likely(!(flags->lookup_flags & KS_LOOKUP_ASKED)))
+		return 0;
 	if (flags->lookup_flags & LOOKUP_NO_XDEV)
 		resolve |= 0x01;
 	if (flags->lookup_flags & LOOKUP_NO_MAGICLINKS)
@@ -46,8 +57,6 @@ static inline u32 ks_open_resolve(const struct ks_open_flags *flags)
 		resolve |= 0x08;
 	if (flags->lookup_flags & LOOKUP_IN_ROOT)
 		resolve |= 0x10;
-#endif
-#ifdef LOOKUP_CACHED
 	if (flags->lookup_flags & LOOKUP_CACHED)
 		resolve |= 0x20;
 #endif

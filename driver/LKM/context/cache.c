@@ -13,8 +13,8 @@
 #include <linux/seqlock.h>
 #include <linux/string.h>
 #include <linux/vmalloc.h>
-#include "../compat/unaligned.h"
 #include "cache.h"
+#include "words.h"
 
 #define KS_WAYS		8
 #define KS_READ_TRIES	64
@@ -79,22 +79,13 @@ static int bucket_victim(struct ks_bucket *bucket)
 	return dead >= 0 ? dead : alive;
 }
 
-/* By words: most names are a few of them. */
-static void copy_exe(char *to, const char *from, size_t length)
-{
-	size_t i;
-
-	for (i = 0; i < length; i += sizeof(long))
-		put_unaligned(*(const unsigned long *)(from + i), (unsigned long *)(to + i));
-}
-
 static void bucket_put(struct ks_bucket *bucket, int way, u32 tgid, const struct ks_entry *entry)
 {
 	lockdep_assert_held(&bucket->lock);
 	write_seqcount_begin(&bucket->seq);
 	WRITE_ONCE(bucket->tgid[way], tgid);
 	bucket->entry[way].head = entry->head;
-	copy_exe(bucket->entry[way].exe, entry->exe, entry->head.exe_length);
+	ks_words_copy(bucket->entry[way].exe, entry->exe, entry->head.exe_length);
 	write_seqcount_end(&bucket->seq);
 }
 
@@ -125,7 +116,7 @@ int ks_cache_read(u32 tgid, u64 start_time, char *exe, struct ks_known *known)
 				known->flags = entry->head.flags;
 			}
 			if (exe)
-				copy_exe(exe, entry->exe, length);
+				ks_words_copy(exe, entry->exe, length);
 		}
 		if (likely(!read_seqcount_retry(&bucket->seq, seq)))
 			return length;

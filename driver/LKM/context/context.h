@@ -62,9 +62,12 @@ bool ks_process_by_pid(int pid, struct ks_identity *out);
 bool ks_process_put_exe_of(struct ks_record *record, struct ksonde_ref *ref,
 			   const struct ks_identity *process);
 
-/* Appends the executable of the current process to its context block. */
+/*
+ * Appends the executable of the current process, of which the cache has none (cached
+ * is 0), or which it does not know (-1), to its context block.
+ */
 void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref,
-			u64 start_time);
+			u64 start_time, int cached);
 
 /*
  * The same to a buffer of KS_EXE_MAX bytes (cache.h): its length, 0: it has
@@ -83,36 +86,52 @@ void ks_context_ancestors(struct ks_record *record, struct ksonde_ref *ref);
 /* path.c */
 
 void ks_path_init(void);
+enum ks_path_of {
+	KS_PATH_PLAIN,
+	/*
+	 * What the event is about: the record is flagged when that is outside of
+	 * the process's root, deleted, or on an overlay.
+	 */
+	KS_PATH_FLAGGED,
+	/* What it removes: whether a flag says so would depend on who has it open. */
+	KS_PATH_REMOVED,
+};
+
 /* Appends an absolute path; false: absent. */
-bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref,
-		       const struct path *path);
+bool ks_path_put_of(struct ks_record *record, struct ksonde_ref *ref, const struct path *path,
+		    enum ks_path_of of);
+
+static inline bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref,
+				     const struct path *path)
+{
+	return ks_path_put_of(record, ref, path, KS_PATH_PLAIN);
+}
+
+static inline bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref,
+			       const struct path *path)
+{
+	return ks_path_put_of(record, ref, path, KS_PATH_FLAGGED);
+}
+
+static inline bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
+				       const struct path *path)
+{
+	return ks_path_put_of(record, ref, path, KS_PATH_REMOVED);
+}
+
 /* What a descriptor of the current task leads to. */
 bool ks_path_put_fd_plain(struct ks_record *record, struct ksonde_ref *ref, int fd);
-bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
-/*
- * The same of what the event is about: the record is flagged when that is
- * outside of the process's root, deleted, or on an overlay.
- */
-bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref,
-		 const struct path *path);
 bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd);
-/* Of what the event itself removes: whether a flag says so would depend on who has it open. */
-bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
-			 const struct path *path);
+bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref);
 /* place.c: only the flags. */
 void ks_path_flag(struct ks_record *record, const struct path *path);
-void ks_path_flag_removed(struct ks_record *record, const struct path *path);
 /* To a buffer of size bytes: the begin inside it, or NULL. */
 char *ks_path_format(const struct path *path, char *buffer, size_t size);
 
-/*
- * walk.c: an absolute path as path.c writes it, without a lock; an ERR_PTR().
- * It ends with a NUL at the buffer's end.
- */
+/* walk.c */
 void ks_walk_init(void);
 /* What compat/mount.h says of the kernel's private struct was seen to be so. */
 extern bool ks_knows_mounts;
-char *ks_walk(const struct path *path, char *buffer, size_t size);
 
 /* user.c: memory of the current process; what is paged out is not there. */
 

@@ -10,7 +10,6 @@
 #include <linux/tty.h>
 #include <linux/user_namespace.h>
 #include <linux/utsname.h>
-#include <asm/word-at-a-time.h>
 #include <net/net_namespace.h>
 #include "../compat/audit.h"
 #include "../compat/capability.h"
@@ -19,8 +18,9 @@
 #include "../compat/rcupdate.h"
 #include "../compat/sched.h"
 #include "../compat/syscall.h"
-#include "../compat/unaligned.h"
+#include "cache.h"
 #include "context.h"
+#include "words.h"
 
 static void fill_process(struct ks_record *record, struct ks_context *c)
 {
@@ -63,28 +63,33 @@ static void fill_credentials(struct ks_record *record, struct ks_context *c)
 		ks_absent_context(record, audit_session);
 }
 
-/* Finds the end while it copies, by words. */
 static void put_hostname(struct ks_record *record, struct ks_context *c, const char *name)
 {
-	const struct word_at_a_time constants = WORD_AT_A_TIME_CONSTANTS;
-	size_t size = __NEW_UTS_LEN, at;
+	size_t size = __NEW_UTS_LEN;
 	char *room = ks_record_room(record, &size);
-	unsigned long word, bits;
 
 	if (!room || size < __NEW_UTS_LEN) {
 		ks_absent_context(record, hostname);
 		return;
 	}
-	for (at = 0; at < __NEW_UTS_LEN; at += sizeof(word)) {
-		word = get_unaligned((const unsigned long *)(name + at));
-		put_unaligned(word, (unsigned long *)(room + at));
-		if (has_zero(word, &bits, &constants)) {
-			bits = prep_zero_mask(word, bits, &constants);
-			at += find_zero(create_zero_mask(bits));
-			break;
-		}
+	ks_record_keep(record, &c->hostname, room, ks_words_text(room, name, __NEW_UTS_LEN));
+}
+
+static void put_exe(struct ks_record *record, struct ks_context *c)
+{
+	size_t size = KS_EXE_MAX;
+	char *room = ks_record_room(record, &size);
+	int length;
+
+	if (!room || size < KS_EXE_MAX) {
+		ks_absent_context(record, exe);
+		return;
 	}
-	ks_record_keep(record, &c->hostname, room, at);
+	length = ks_cache_read(c->tgid, c->start_time, room, NULL);
+	if (likely(length > 0))
+		ks_record_keep(record, &c->exe, room, length);
+	else
+		ks_process_put_exe(record, &c->exe, c->start_time, length);
 }
 
 static void fill_namespaces(struct ks_record *record, struct ks_context *c)
@@ -138,7 +143,7 @@ void ks_context_fill(struct ks_record *record, struct ks_context *context)
 	} else {
 		if (ks_syscall_is_compat())
 			ks_record_flag(record, KSONDE_F_COMPAT);
-		ks_process_put_exe(record, &context->exe, context->start_time);
+		put_exe(record, context);
 	}
 	fill_namespaces(record, context);
 	fill_tty(record, context);

@@ -16,9 +16,12 @@
 #include "../compat/fs_struct.h"
 #include "../compat/ibt.h"
 #include "../compat/preempt.h"
+#include "../compat/rcupdate.h"
 #include "../engine/hook.h"
-#include "context.h"
 #include "made_up.h"
+#include "place.h"
+#include "walk.h"
+#include "words.h"
 
 /* Not exported; the same since v4.2. */
 static char *(*absolute_path)(const struct path *path, char *buffer, int size);
@@ -29,7 +32,8 @@ void ks_path_init(void)
 	ks_walk_init();
 }
 
-static __always_inline char *path_format(const struct path *path, char *buffer, size_t size)
+static __always_inline char *path_format(const struct path *path, char *buffer, size_t size,
+					 bool made_up, struct ks_place *place)
 {
 	char *begin = ERR_PTR(-ENOENT);
 	bool looked;
@@ -37,11 +41,11 @@ static __always_inline char *path_format(const struct path *path, char *buffer, 
 	/* Whatever was interrupted may hold the locks of the dentry cache. */
 	if (ks_in_interrupt())
 		return begin;
-	if (ks_path_is_made_up(path))
+	if (unlikely(made_up))
 		return IS_ENABLED(CONFIG_PREEMPT_RT) ?
 			path->dentry->d_op->d_dname(path->dentry, buffer, size) :
 			d_path(path, buffer, size);
-	begin = ks_walk(path, buffer, size);
+	begin = ks_walk(path, buffer, size, place);
 	if (!IS_ERR(begin) || PTR_ERR(begin) == -ENAMETOOLONG || IS_ENABLED(CONFIG_PREEMPT_RT))
 		return begin;
 	/* A rename is under way, or there is no way up: the kernel's own, which waits. */
@@ -57,15 +61,19 @@ static __always_inline char *path_format(const struct path *path, char *buffer, 
 
 char *ks_path_format(const struct path *path, char *buffer, size_t size)
 {
-	char *begin = path_format(path, buffer, size);
+	struct ks_place place = {};
+	char *begin = path_format(path, buffer, size, ks_path_is_made_up(path), &place);
 
 	return IS_ERR(begin) ? NULL : begin;
 }
 
-bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
+/* Under ks_probe_read_lock(). */
+static __always_inline bool put_path(struct ks_record *record, struct ksonde_ref *ref,
+				     const struct path *path, struct ks_place *place)
 {
 	size_t size = KSONDE_STRING_MAX + 1, used;
 	char *room = ks_record_room(record, &size);
+	bool made_up = ks_path_is_made_up(path);
 	char *begin;
 
 	if (!room || size < 2) {
@@ -73,13 +81,17 @@ bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref, const s
 		return false;
 	}
 	room[0] = '\0';
-	begin = path_format(path, room, size);
+	begin = path_format(path, room, size, made_up, place);
 	if (!IS_ERR(begin)) {
 		/* All but made-up names end where the room does. */
 		used = room + size - 1 - begin;
-		if (unlikely(ks_path_is_made_up(path)))
+		if (unlikely(made_up))
 			used = strnlen(begin, used);
-		memmove(room, begin, used);
+		/* The slot has room for a word more. */
+		if (likely((size_t)(begin - room) >= sizeof(long)))
+			ks_words_copy(room, begin, used);
+		else
+			memmove(room, begin, used);
 	} else if (PTR_ERR(begin) == -ENAMETOOLONG) {
 		/* Since v5.15 what fits of the path's end is there. */
 		ks_record_flag(record, KSONDE_F_TRUNCATED);
@@ -92,45 +104,43 @@ bool ks_path_put_plain(struct ks_record *record, struct ksonde_ref *ref, const s
 	return used;
 }
 
-bool ks_path_put(struct ks_record *record, struct ksonde_ref *ref, const struct path *path)
+bool ks_path_put_of(struct ks_record *record, struct ksonde_ref *ref, const struct path *path,
+		    enum ks_path_of of)
 {
-	if (!ks_path_put_plain(record, ref, path))
-		return false;
-	ks_path_flag(record, path);
-	return true;
+	struct ks_place place = {};
+	bool put;
+
+	ks_probe_read_lock();
+	if (of != KS_PATH_PLAIN)
+		ks_place_look(&place);
+	put = put_path(record, ref, path, &place);
+	if (put && of != KS_PATH_PLAIN)
+		ks_place_flag(record, path, &place, of == KS_PATH_REMOVED);
+	ks_probe_read_unlock();
+	return put;
 }
 
-bool ks_path_put_removed(struct ks_record *record, struct ksonde_ref *ref,
-			 const struct path *path)
-{
-	if (!ks_path_put_plain(record, ref, path))
-		return false;
-	ks_path_flag_removed(record, path);
-	return true;
-}
-
-static bool put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd, bool flagged)
+static bool put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd,
+		   enum ks_path_of of)
 {
 	struct file *file = ks_file_of(fd);
 	bool known;
 
 	if (!file)
 		return false;
-	known = ks_path_put_plain(record, ref, &file->f_path);
-	if (known && flagged)
-		ks_path_flag(record, &file->f_path);
+	known = ks_path_put_of(record, ref, &file->f_path, of);
 	fput(file);
 	return known;
 }
 
 bool ks_path_put_fd(struct ks_record *record, struct ksonde_ref *ref, int fd)
 {
-	return put_fd(record, ref, fd, true);
+	return put_fd(record, ref, fd, KS_PATH_FLAGGED);
 }
 
 bool ks_path_put_fd_plain(struct ks_record *record, struct ksonde_ref *ref, int fd)
 {
-	return put_fd(record, ref, fd, false);
+	return put_fd(record, ref, fd, KS_PATH_PLAIN);
 }
 
 bool ks_path_put_cwd(struct ks_record *record, struct ksonde_ref *ref)

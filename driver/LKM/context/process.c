@@ -224,8 +224,8 @@ static void exe_put_slow(struct ks_record *record, struct ksonde_ref *ref)
 }
 
 /* The cache has no executable of a process that it knows. */
-static noinline void exe_put_unkept(struct ks_record *record, struct ksonde_ref *ref,
-				    u64 start_time)
+static void exe_put_unkept(struct ks_record *record, struct ksonde_ref *ref,
+			   u64 start_time)
 {
 	struct ks_known known;
 
@@ -236,20 +236,10 @@ static noinline void exe_put_unkept(struct ks_record *record, struct ksonde_ref 
 		ks_absent_context(record, exe);
 }
 
-void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref, u64 start_time)
+void ks_process_put_exe(struct ks_record *record, struct ksonde_ref *ref, u64 start_time,
+			int cached)
 {
-	size_t size = KS_EXE_MAX;
-	char *room = ks_record_room(record, &size);
-	int length;
-
-	if (!room || size < KS_EXE_MAX) {
-		ks_absent_context(record, exe);
-		return;
-	}
-	length = ks_cache_read(current->tgid, start_time, room, NULL);
-	if (likely(length > 0)) {
-		ks_record_keep(record, ref, room, length);
-	} else if (length < 0) {
+	if (cached < 0) {
 		this_cpu_inc(cache_misses);
 		ks_record_flag(record, KSONDE_F_UNCACHED);
 		exe_put_slow(record, ref);

@@ -14,10 +14,10 @@
 #include <linux/ktime.h>
 #include <linux/sched.h>
 #include <linux/smp.h>
-#include <linux/timekeeping.h>
 #include "../compat/hrtimer.h"
 #include "../engine/hook.h"
 #include "record.h"
+#include "ring_put.h"
 #include "schema.h"
 #include "session.h"
 
@@ -270,7 +270,7 @@ static __always_inline void deliver(struct ks_session_cpu *sc, const struct ks_r
 
 	header->seq = local64_inc_return(&sc->seq) - 1;
 	if (unlikely(gaps_put(sc, header->seq) ||
-		     ks_ring_put(&sc->ring, header, header->length))) {
+		     ks_ring_put_here(&sc->ring, header, header->length))) {
 		drop_count(sc, record->event, KSONDE_DROP_FULL, 1);
 		set_bit(__ffs(sc->session->bit), &ks_unusual);
 		return;

@@ -10,8 +10,8 @@
 #include <linux/timekeeping.h>
 #include "../compat/align.h"
 #include "../compat/preempt.h"
-#include "../compat/unaligned.h"
 #include "../context/context.h"
+#include "../context/words.h"
 #include "../engine/hook.h"
 #include "about.h"
 #include "limits.h"
@@ -43,30 +43,7 @@ static noinline void record_drop(u32 event, u32 sessions, enum ksonde_drop_reaso
 	}
 }
 
-/* In steps of 64 bytes: memset() costs a third more where it knows nothing of the size. */
-static __always_inline void zero(void *data, u32 size)
-{
-	u64 *to = data, *end = to + DIV_ROUND_UP(size, 64) * 8;
-	u64 nothing = 0;
-
-	/* Else the compiler makes a call of memset() of it. */
-	OPTIMIZER_HIDE_VAR(nothing);
-	do {
-		to[0] = nothing;
-		to[1] = nothing;
-		to[2] = nothing;
-		to[3] = nothing;
-		to[4] = nothing;
-		to[5] = nothing;
-		to[6] = nothing;
-		to[7] = nothing;
-		to += 8;
-	} while (to < end);
-}
-
-/* All but the first bytes, which the caller gives values to, is zero. */
-static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id,
-						     u32 first, u32 size)
+static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u16 id, u32 size)
 {
 	struct ks_slots *slots = this_cpu_ptr(&ks_slots);
 	struct ksonde_header *header;
@@ -84,8 +61,6 @@ static __always_inline struct ks_record *record_open(u32 sessions, u32 event, u1
 	record->sessions = sessions;
 	record->slot = slot;
 	record->end = size;
-	/* There is room behind. */
-	zero(record->data + first, size - first);
 	header = (void *)record->data;
 	header->event = id;
 	header->flags = 0;
@@ -121,7 +96,6 @@ static noinline u32 record_share(struct ks_hook *hook, u32 event, u32 sessions)
 static __always_inline struct ks_record *record_begin(struct ks_hook *hook, u32 event, u16 id,
 						      u32 size, const struct ks_about *about)
 {
-	const u32 first = sizeof(struct ksonde_header) + sizeof(struct ks_context);
 	struct ksonde_header *header;
 	struct ks_record *record = NULL;
 	u32 sessions;
@@ -133,7 +107,7 @@ static __always_inline struct ks_record *record_begin(struct ks_hook *hook, u32 
 	if (unlikely(hook->most))
 		sessions = record_share(hook, event, sessions);
 	if (sessions)
-		record = record_open(sessions, event, id, first, size);
+		record = record_open(sessions, event, id, size);
 	if (!record) {
 		preempt_enable_notrace();
 		return NULL;
@@ -180,7 +154,7 @@ struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id,
 	if (hook->most)
 		sessions = record_share(hook, event, sessions);
 	if (sessions)
-		record = record_open(sessions, event, id, sizeof(*header), size);
+		record = record_open(sessions, event, id, size);
 	if (!record) {
 		preempt_enable_notrace();
 		return NULL;
@@ -197,7 +171,7 @@ struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size)
 	struct ks_record *record;
 
 	preempt_disable_notrace();
-	record = record_open(sessions, event, id, sizeof(struct ksonde_header), size);
+	record = record_open(sessions, event, id, size);
 	if (!record)
 		preempt_enable_notrace();
 	return record;
@@ -244,8 +218,16 @@ void ks_record_text(struct ks_record *record, struct ksonde_ref *ref, const char
 {
 	size_t size = KSONDE_STRING_MAX + 1;
 	char *room = ks_record_room(record, &size);
-	ssize_t used = room ? strscpy(room, text, size) : -E2BIG;
+	ssize_t used;
 
+	if (likely(size > KSONDE_STRING_MAX && ks_words_are_whole(text))) {
+		used = ks_words_text(room, text, KSONDE_STRING_MAX);
+		if (likely(used < KSONDE_STRING_MAX)) {
+			ks_record_keep(record, ref, room, used);
+			return;
+		}
+	}
+	used = room ? strscpy(room, text, size) : -E2BIG;
 	if (used < 0)
 		ks_record_flag(record, KSONDE_F_TRUNCATED);
 	if (room)

@@ -23,6 +23,7 @@
 
 #include <linux/compiler.h>
 #include <linux/kernel.h>
+#include <linux/string.h>
 #include <linux/types.h>
 #include "../events/events.h"
 
@@ -46,21 +47,36 @@ extern u32 ks_wanted[KS_EVENTS];
 /* The cheapest of all checks, first in every handler. */
 #define ks_is_wanted(name)	(unlikely(READ_ONCE(ks_wanted[KS_EV_##name]) != 0))
 
+/* The fields behind the header, or the context.  Here, as they are few bytes, mostly. */
+static __always_inline struct ks_record *ks_record_zeroed(struct ks_record *record, u32 from,
+							  u32 size)
+{
+	if (likely(record))
+		memset(record->data + from, 0, size - from);
+	return record;
+}
+
+#define KS_RECORD_FIELDS	(sizeof(struct ksonde_header) + sizeof(struct ks_context))
+
 #define ks_record_begin(hook, name) \
-	ks_record_begin_task(hook, KS_EV_##name, KS_ID_##name, \
-			     sizeof(struct ks_event_##name))
+	ks_record_zeroed(ks_record_begin_task(hook, KS_EV_##name, KS_ID_##name, \
+					      sizeof(struct ks_event_##name)), \
+			 KS_RECORD_FIELDS, sizeof(struct ks_event_##name))
 struct ks_record *ks_record_begin_task(struct ks_hook *hook, u32 event, u16 id,
 				       u32 size);
 /* The same, where rules may ask for the path of what the event is about. */
 #define ks_record_begin_about(hook, name, path) \
-	ks_record_begin_path(hook, KS_EV_##name, KS_ID_##name, \
-			     sizeof(struct ks_event_##name), path)
+	ks_record_zeroed(ks_record_begin_path(hook, KS_EV_##name, KS_ID_##name, \
+					      sizeof(struct ks_event_##name), path), \
+			 KS_RECORD_FIELDS, sizeof(struct ks_event_##name))
 struct ks_record *ks_record_begin_path(struct ks_hook *hook, u32 event, u16 id,
 				       u32 size, const struct path *path);
 /* The same of an address: in_family says of which kind; of others there is none. */
 #define ks_record_begin_with(hook, name, in_family, address) \
-	ks_record_begin_address(hook, KS_EV_##name, KS_ID_##name, \
-				sizeof(struct ks_event_##name), in_family, address)
+	ks_record_zeroed(ks_record_begin_address(hook, KS_EV_##name, KS_ID_##name, \
+						 sizeof(struct ks_event_##name), in_family, \
+						 address), \
+			 KS_RECORD_FIELDS, sizeof(struct ks_event_##name))
 struct ks_record *ks_record_begin_address(struct ks_hook *hook, u32 event, u16 id, u32 size,
 					  u16 family, const void *address);
 /*
@@ -68,14 +84,16 @@ struct ks_record *ks_record_begin_address(struct ks_hook *hook, u32 event, u16 i
  * of these sessions (a bit each) that want it.
  */
 #define ks_record_begin_nobody(hook, name, sessions, about) \
-	ks_record_begin_stray(hook, KS_EV_##name, KS_ID_##name, \
-			      sizeof(struct ks_event_##name), sessions, about)
+	ks_record_zeroed(ks_record_begin_stray(hook, KS_EV_##name, KS_ID_##name, \
+					       sizeof(struct ks_event_##name), sessions, about), \
+			 sizeof(struct ksonde_header), sizeof(struct ks_event_##name))
 struct ks_record *ks_record_begin_stray(struct ks_hook *hook, u32 event, u16 id, u32 size,
 					u32 sessions, const struct ks_about *about);
 /* A record without a context, for these sessions (a bit each). */
 #define ks_record_begin_plain(sessions, name) \
-	ks_record_begin_for(sessions, KS_EV_##name, KS_ID_##name, \
-			    sizeof(struct ks_event_##name))
+	ks_record_zeroed(ks_record_begin_for(sessions, KS_EV_##name, KS_ID_##name, \
+					     sizeof(struct ks_event_##name)), \
+			 sizeof(struct ksonde_header), sizeof(struct ks_event_##name))
 struct ks_record *ks_record_begin_for(u32 sessions, u32 event, u16 id, u32 size);
 #define ks_record_event(record, name) \
 	((struct ks_event_##name *)(record)->data)
