@@ -48,7 +48,7 @@ class FakeMachine(Machine):
 
 @pytest.fixture(name="ko", scope="module")
 def _ko(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return compiled(tmp_path_factory.mktemp("ko"), SOURCE, "-DFORMAT=1", "-mcmodel=kernel").read_bytes()
+    return compiled(tmp_path_factory.mktemp("ko"), SOURCE, "-DFORMAT=2", "-mcmodel=kernel").read_bytes()
 
 
 @pytest.fixture(name="machine")

@@ -300,7 +300,7 @@ def predict(machine: Machine, table: Table) -> tuple[tuple[Prediction, ...], Che
     """What will become of each hook, and what that was judged by."""
     found = symbols.find(machine)
     judge = Judge(machine.kernel_config() or {}, found, table, machine.architecture)
-    predictions = tuple(map(judge.hook, table.hooks))
+    predictions = judge.hooks()
     counts = {
         state: sum(one.state == state for one in predictions) for state in (ARMED, DEGRADED, UNAVAILABLE)
     }
@@ -337,8 +337,21 @@ class Judge:
     table: Table
     architecture: str
 
-    def hook(self, hook: Hook) -> Prediction:
-        """What will become of a hook."""
+    def hooks(self) -> tuple[Prediction, ...]:
+        """What will become of each hook: those that are vital for an event are armed all, or none."""
+        found = [self._hook(hook) for hook in self.table.hooks]
+        lost: dict[int, str] = {}
+        for hook, one in zip(self.table.hooks, found):
+            if hook.vital and one.state == UNAVAILABLE:
+                lost.setdefault(hook.event, hook.name)
+        return tuple(
+            Prediction(hook.name, UNAVAILABLE, detail=(f"useless without {lost[hook.event]}",))
+            if hook.vital and one.state != UNAVAILABLE and hook.event in lost
+            else one
+            for hook, one in zip(self.table.hooks, found)
+        )
+
+    def _hook(self, hook: Hook) -> Prediction:
         said: list[str] = []
         state = ARMED
         for point in hook.points:
@@ -376,6 +389,8 @@ class Judge:
 
     def _notifier(self, name: str) -> str:
         """A chain may be in a module that comes later: that it can be built is all it takes."""
+        if name == "reboot":
+            return ""
         option = {"usb": "USB"}.get(name)
         if option is None:
             return "this kernel has no such chain"
