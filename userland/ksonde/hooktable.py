@@ -98,7 +98,7 @@ def _read(file: _Object) -> Table:
     numbers = [file.u32(_plus(begin, 4 * i)) for i in range(10)]
     if numbers[0] != _FORMAT:
         raise ValueError(f"it is of format {numbers[0]}")
-    layout = _Layout(*numbers[1:8], file.u32(_plus(begin, 64)))
+    layout = _Layout(*(*numbers[1:8], file.u32(_plus(begin, 64))))
     hooks, prefixes, ids = (file.pointer(_plus(begin, 40 + 8 * i)) for i in range(3))
     if hooks is None or prefixes is None or ids is None:
         raise ValueError("it points nowhere")

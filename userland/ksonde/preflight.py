@@ -76,6 +76,13 @@ class Prediction:
     target: str = ""
     detail: tuple[str, ...] = ()
 
+    @property
+    def short(self) -> bool:
+        """Whether less will be seen than there is: not where the kernel has not what it would be told of."""
+        tried = [line.startswith("notifier ") and line.endswith(" is off") for line in self.detail]
+        moot = bool(tried) and all(tried)
+        return self.state == DEGRADED or (self.state == UNAVAILABLE and not moot)
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -192,7 +199,7 @@ def _verdict(checks: Sequence[Check], hooks: Sequence[Prediction]) -> tuple[str,
     failed = [check for check in checks if check.state == FAIL]
     if failed:
         return FAILS, f"{failed[-1].name}: {failed[-1].text}"
-    short = [hook for hook in hooks if hook.state in (DEGRADED, UNAVAILABLE)]
+    short = [hook for hook in hooks if hook.short]
     if short:
         return DEGRADED, ", ".join(f"{hook.name} {hook.state}" for hook in short)
     return FINE, ""
@@ -312,7 +319,7 @@ def predict(machine: Machine, table: Table) -> tuple[tuple[Prediction, ...], Che
             f"{plural(len(predictions), 'hook')}, judged by the options only: the symbols are nowhere",
             f"a real /boot/System.map-{machine.release} would do, or look again when it runs",
         )
-    short = [one for one in predictions if one.state != ARMED]
+    short = [one for one in predictions if one.short]
     return predictions, Check(
         "hooks",
         WARN if short else OK,
