@@ -133,6 +133,16 @@ def test_no_headers(machine: FakeMachine) -> None:
     assert new.hooks == ()
 
 
+def test_a_module_that_runs_is_no_headers(machine: FakeMachine) -> None:
+    """The doctor is content with it; this version is not built by that."""
+    machine.path(f"/lib/modules/{OLD}/build/Makefile").unlink()
+    tree(machine.root, {"/sys/module/ksonde/version": "0.0.1\n"})
+    old = preflight.examine(machine).kernels[1]
+    assert old.running
+    assert (old.verdict, check(old, "headers").state) == (FAILS, FAIL)
+    assert check(old, "build").text == "not tried: there are no headers"
+
+
 def test_the_wrong_compiler(machine: FakeMachine) -> None:
     """The kernel asks for one that is not there: the build says so, as it will then."""
     machine.lacks = ["gcc-12", "gcc"]
@@ -153,6 +163,7 @@ def test_a_kernel_that_it_does_not_build_on(machine: FakeMachine) -> None:
     assert (new.verdict, old.verdict) == (FINE, FAILS)
     assert old.why == "build: fails: driver/x.c:7:1: error: no 'task->state'"
     assert f"-C {machine.path(f'/lib/modules/{OLD}/build')} " in check(old, "build").hint
+    assert f"M={preflight.find_source(machine)} " in check(old, "build").hint
 
 
 def test_a_build_that_leaves_nothing(machine: FakeMachine) -> None:

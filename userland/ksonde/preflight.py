@@ -183,13 +183,17 @@ def _modules(machine: Machine) -> Iterator[Check]:
     return doctor.modules(machine) if machine.is_running else iter(())
 
 
+def _headers(machine: Machine) -> Iterator[Check]:
+    return doctor.headers(machine, anew=True)
+
+
 _BUILD = ("compiler", "make")
 _BEFORE: tuple[Callable[[Machine], Iterator[Check]], ...] = (
     doctor.kernel,
     doctor.switched_off,
     _modules,
     doctor.options,
-    doctor.headers,
+    _headers,
     doctor.compiler,
     doctor.make,
 )
@@ -231,7 +235,9 @@ def build(
         ko = home / _BUILT
         said = (done.stdout + done.stderr).replace(f"{home}/", "")
         if done.returncode or not ko.is_file():
-            yield None, Check("build", FAIL, f"fails: {_complaint(said)}", f"try it: {shlex.join(command)}")
+            # The folder that it was tried in will be gone.
+            by_hand = shlex.join(command).replace(str(home), str(source))
+            yield None, Check("build", FAIL, f"fails: {_complaint(said)}", f"see all of it: {by_hand}")
         else:
             yield ko, Check("build", OK, f"done in {seconds:.0f} s")
 
