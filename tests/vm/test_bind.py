@@ -222,7 +222,7 @@ def test_refused_by_a_security_module(tap: Tap, bits: int) -> None:
     assert facts["result"] == -errno.EACCES
     check(tap, facts, bits, port=4251, address="127.0.0.1")
     [record] = tap.of("bind", facts["tgid"])
-    assert tap.hooks[record.hook].name == "bind_asked"
+    assert record.hook is not None and tap.hooks[record.hook].name == "bind_asked"
 
 
 def test_socketcall(tap: Tap) -> None:
