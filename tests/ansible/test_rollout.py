@@ -186,6 +186,37 @@ def test_preflight_from_a_clone_that_is_copied_and_removed(fleet: Fleet, tmp_pat
     assert not fleet.calls("preflight --json")
 
 
+def test_packages_that_the_controller_has(fleet: Fleet, tmp_path: Path) -> None:
+    """Both at once, on each host before its module is loaded; nothing stays there."""
+    files = [tmp_path / "ksonde_1_all.deb", tmp_path / "ksonde-dkms_1_all.deb"]
+    for file in files:
+        file.write_text("a package")
+    installer = tmp_path / "install.py"
+    installer.write_text(
+        "import sys\n"
+        f"open({str(tmp_path / 'places')!r}, 'a').write(' '.join(sys.argv[1:]) + '\\n')\n"
+        "assert all(open(path).read() == 'a package' for path in sys.argv[1:])\n"
+    )
+    words = {"ksonde_package_files": list(map(str, files)), "ksonde_packages": ["ksonde"]}
+    install = {"ksonde_install_files": [sys.executable, str(installer)]}
+    assert fleet.roll_out(**words, **install, ksonde_soak=0).returncode == 0
+    assert fleet.loaded() == set(NAMES)
+    places = [
+        [Path(path) for path in line.split()] for line in (tmp_path / "places").read_text().splitlines()
+    ]
+    assert len(places) == len(NAMES)
+    for paths in places:
+        assert [path.name for path in paths] == [file.name for file in files]
+        assert not paths[0].parent.exists()
+
+
+def test_packages_that_cannot_be_installed_stop_it(fleet: Fleet, tmp_path: Path) -> None:
+    (tmp_path / "ksonde.deb").touch()
+    words = {"ksonde_package_files": [str(tmp_path / "ksonde.deb")], "ksonde_install_files": ["false"]}
+    assert fleet.roll_out(**words).returncode != 0
+    assert fleet.loaded() == set()
+
+
 def test_the_role_packs_what_preflight_needs() -> None:
     """Run from a folder that has no more than what the role packs."""
     packed = ("Kbuild", "dkms.conf", "driver", "tools/preflight", "userland")

@@ -79,6 +79,18 @@ def test_degraded(machine: Machine) -> None:
     assert found == health.Health(DEGRADED, "hooks cannot be armed: update_cred")
 
 
+def test_what_nobody_misses(machine: Machine) -> None:
+    """A kernel without USB has no devices of it; and what was left out on purpose is told, no more."""
+    usb = replace(HOOKS[1], name="usb_device", state="unavailable",
+                  detail=["notifier usb: this kernel was built without it (-95)"])  # fmt: skip
+    assert health.examine(LOADED, [HOOKS[0], usb], "", machine) == health.Health(HEALTHY)
+    out = replace(HOOKS[1], name="kill", state="unavailable", detail=["the parameter avoid says so"])
+    why = "hooks are left out by the module's parameter avoid: kill"
+    assert health.examine(LOADED, [out, usb], "", machine) == health.Health(HEALTHY, why)
+    other = replace(usb, detail=["ftrace x: this kernel was built without it (-95)"])
+    assert health.examine(LOADED, [out, other], "", machine).state == DEGRADED
+
+
 def test_what_the_breaker_knows(machine: Machine) -> None:
     note(machine, mode=breaker.REFUSED, strikes=(1e9, 1e9 + 60), unclean=2, unclean_time=1e9)
     found = health.examine(Status(loaded=False), [], "", machine)

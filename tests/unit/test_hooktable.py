@@ -18,20 +18,23 @@ SOURCE = """
 #include <stddef.h>
 #include <stdint.h>
 struct point { const char *target; uint32_t mechanism; void *handlers[3]; };
-struct hook { uint64_t other; uint32_t event; bool always; const char *name; const struct point *points; };
+struct hook {
+	uint64_t other; uint32_t event; bool always, vital; const char *name; const struct point *points;
+};
 struct table {
 	uint32_t format, hook_name, hook_event, hook_always, hook_points, point_size, point_mechanism,
 		point_target, ftrace_works, fexit_works;
 	struct hook * const *hooks;
 	const char * const *prefixes;
 	const uint16_t *ids;
+	uint32_t hook_vital;
 };
 static void handler(void) {}
 static const struct point first_points[] = {
 	{ "__sys_connect_file", 4, { handler } }, { "security_socket_connect", 2, { handler } }, {}
 };
 static const struct point second_points[] = { { "execve execveat", 5, { handler } }, {} };
-struct hook first = { .name = "connect", .event = 1, .points = first_points };
+struct hook first = { .name = "connect", .event = 1, .vital = true, .points = first_points };
 struct hook second = { .name = "execve_failed", .event = 0, .always = true, .points = second_points };
 struct hook * const hooks[] = { &first, &second, NULL };
 static const char * const prefixes[] = { "__x64_sys_", "__ia32_sys_", NULL };
@@ -39,7 +42,8 @@ const uint16_t ids[] = { 59, 42 };
 static const struct table ks_table __attribute__((used)) = {
 	FORMAT, offsetof(struct hook, name), offsetof(struct hook, event), offsetof(struct hook, always),
 	offsetof(struct hook, points), sizeof(struct point), offsetof(struct point, mechanism),
-	offsetof(struct point, target), 1, 0, hooks, prefixes, ids
+	offsetof(struct point, target), 1, 0, hooks, prefixes, ids,
+	offsetof(struct hook, vital)
 };
 """
 
@@ -53,7 +57,7 @@ def compiled(folder: Path, source: str, *flags: str) -> Path:
 
 @pytest.fixture(name="ko", scope="module")
 def _ko(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return compiled(tmp_path_factory.mktemp("table"), SOURCE, "-DFORMAT=1", "-mcmodel=kernel")
+    return compiled(tmp_path_factory.mktemp("table"), SOURCE, "-DFORMAT=2", "-mcmodel=kernel")
 
 
 def test_the_table(ko: Path) -> None:
@@ -64,6 +68,7 @@ def test_the_table(ko: Path) -> None:
             42,
             always=False,
             points=(Point("kretprobe", "__sys_connect_file"), Point("ftrace", "security_socket_connect")),
+            vital=True,
         ),
         Hook("execve_failed", 59, always=True, points=(Point("syscall", "execve execveat"),)),
     )
@@ -85,8 +90,8 @@ def test_what_is_no_table(tmp_path: Path) -> None:
     assert caught.value.path == other
     with pytest.raises(NoTable, match="symbol ks_table is missing"):
         hooktable.read(compiled(tmp_path, "int x;"))
-    with pytest.raises(NoTable, match="of format 2"):
-        hooktable.read(compiled(tmp_path, SOURCE, "-DFORMAT=2"))
+    with pytest.raises(NoTable, match="of format 3"):
+        hooktable.read(compiled(tmp_path, SOURCE, "-DFORMAT=3"))
     with pytest.raises(NoTable, match="64-bit"):
         hooktable.read(compiled(tmp_path, "int x;", "-m32"))
 

@@ -32,7 +32,7 @@ def _target(tmp_path: Path) -> Kernel:
 
 
 def test_what_was_foreseen(target: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver = compiled(tmp_path, SOURCE, "-DFORMAT=1", "-mcmodel=kernel")
+    driver = compiled(tmp_path, SOURCE, "-DFORMAT=2", "-mcmodel=kernel")
     assert foreseen.compare(ROW, target, driver, HOOKS) == {"source": "System.map", "wrong": []}
     other = [{**HOOKS[0], "state": "degraded", "mechanism": "ftrace", "target": "security_x"}, HOOKS[1]]
     assert foreseen.compare(ROW, target, driver, other)["wrong"] == [

@@ -231,5 +231,24 @@ def test_a_guest_that_does_not_end_well(
     assert len(boots) == (1 if "ksonde-smoke: " in log else 2)
 
 
+@pytest.mark.parametrize(("row", "said"), [("amd64-1", True), ("kdir-1", False)])
+def test_each_event_of_a_row_has_an_act(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, row: str, said: bool
+) -> None:
+    """A tree that somebody gave may lack what an act needs."""
+
+    def booted(_row: Row, _image: Path, _built: build.Built, file: Path) -> boot.Boot:
+        file.write_text("")
+        return boot.Boot("ksonde-smoke: end\n", 1.0, True)
+
+    monkeypatch.setattr(boot, "boot", booted)
+    monkeypatch.setattr(run, "_events", lambda _checker: {"exit": _event("armed")})
+    result: dict[str, Any] = {}
+    kernel = Kernel("1.0", tmp_path, tmp_path, tmp_path)
+    built = build.Built(tmp_path, tmp_path, tmp_path, tmp_path, None, [])
+    run._boot(Row(row, "amd64", "1", "amd64", ("stable",)), kernel, built, result)
+    assert ("exit: no act was for it" in result["why"]) == said
+
+
 def test_the_list_knows_every_row() -> None:
     assert {row.arch for row in ROWS} == {"amd64", "arm64", "riscv64"}

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from fakes import tree
 from ksonde import __version__, bootloader, doctor, preflight, symbols
 from ksonde.doctor import FAIL, OK, WARN
-from ksonde.hooktable import Point, Table
+from ksonde.hooktable import Hook, Point, Table
 from ksonde.machine import Machine
 from ksonde.preflight import DEGRADED, FAILS, FINE, Kernel
 from test_hooktable import SOURCE, compiled
@@ -48,7 +49,7 @@ class FakeMachine(Machine):
 
 @pytest.fixture(name="ko", scope="module")
 def _ko(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    return compiled(tmp_path_factory.mktemp("ko"), SOURCE, "-DFORMAT=1", "-mcmodel=kernel").read_bytes()
+    return compiled(tmp_path_factory.mktemp("ko"), SOURCE, "-DFORMAT=2", "-mcmodel=kernel").read_bytes()
 
 
 @pytest.fixture(name="machine")
@@ -132,6 +133,16 @@ def test_no_headers(machine: FakeMachine) -> None:
     assert new.hooks == ()
 
 
+def test_a_module_that_runs_is_no_headers(machine: FakeMachine) -> None:
+    """The doctor is content with it; this version is not built by that."""
+    machine.path(f"/lib/modules/{OLD}/build/Makefile").unlink()
+    tree(machine.root, {"/sys/module/ksonde/version": "0.0.1\n"})
+    old = preflight.examine(machine).kernels[1]
+    assert old.running
+    assert (old.verdict, check(old, "headers").state) == (FAILS, FAIL)
+    assert check(old, "build").text == "not tried: there are no headers"
+
+
 def test_the_wrong_compiler(machine: FakeMachine) -> None:
     """The kernel asks for one that is not there: the build says so, as it will then."""
     machine.lacks = ["gcc-12", "gcc"]
@@ -152,6 +163,7 @@ def test_a_kernel_that_it_does_not_build_on(machine: FakeMachine) -> None:
     assert (new.verdict, old.verdict) == (FINE, FAILS)
     assert old.why == "build: fails: driver/x.c:7:1: error: no 'task->state'"
     assert f"-C {machine.path(f'/lib/modules/{OLD}/build')} " in check(old, "build").hint
+    assert f"M={preflight.find_source(machine)} " in check(old, "build").hint
 
 
 def test_a_build_that_leaves_nothing(machine: FakeMachine) -> None:
@@ -360,3 +372,32 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
 )
 def test_obstacles(point: Point, options: dict[str, Any], why: str) -> None:
     assert judged(point, **options) == why
+
+
+def test_what_a_kernel_has_not_is_no_degradation() -> None:
+    """As of the kernels of clouds, which have no USB."""
+    usb = preflight.Prediction(
+        "usb_device", preflight.UNAVAILABLE, detail=("notifier usb: CONFIG_USB is off",)
+    )
+    assert not usb.short
+    assert preflight._verdict((), (usb,)) == (preflight.FINE, "")
+    assert dataclasses.replace(usb, detail=("ftrace x: CONFIG_KPROBES is off",)).short
+    assert dataclasses.replace(usb, detail=()).short
+
+
+def test_vital_hooks_are_armed_all_or_none() -> None:
+    """Without one of an event's the others would be wrong."""
+
+    def hook(name: str, event: int, target: str, *, vital: bool) -> Hook:
+        return Hook(name, event, always=False, points=(Point("tracepoint", target),), vital=vital)
+
+    rows = (
+        hook("one", 611, "there", vital=True), hook("two", 611, "gone", vital=True),
+        hook("three", 611, "there", vital=False), hook("four", 42, "there", vital=True),
+    )  # fmt: skip
+    table = Table(rows, ftrace_works=True, fexit_works=True, syscall_prefixes=())
+    found = symbols.Symbols("a map", frozenset({"__tracepoint_there"}))
+    judged = preflight.Judge({}, found, table, "x86_64").hooks()
+    assert [one.state for one in judged] == ["unavailable", "unavailable", "armed", "armed"]
+    assert judged[0].detail == ("useless without two",)
+    assert judged[1].detail == ("tracepoint gone: this kernel has no such tracepoint",)

@@ -416,6 +416,21 @@ def unload() -> int:
 
 
 @contextmanager
+def anew(parameters: str) -> Iterator[None]:
+    """The driver is loaded anew with these, and as usual afterwards.  Nobody may have a session."""
+    assert not unload()
+    try:
+        assert not load(parameters.encode())
+        BUDGET.write_text("0")
+        try:
+            yield
+        finally:
+            assert not unload()
+    finally:
+        assert not load()
+
+
+@contextmanager
 def fixture(name: str, *words: str) -> Iterator[None]:
     """A module of tests/fixtures is loaded."""
     subprocess.run(["insmod", TESTS / f"ksonde_{name}.ko", *words], check=True)

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from acting import (
 
 EVENTS = ["privilege_escalation"]
 
+SWITCH = Path("/proc/sys/kernel/ftrace_enabled")
 SETS = ("inheritable", "permitted", "effective", "bounding", "ambient")
 IDS = ("uid", "euid", "suid", "fsuid", "gid", "egid", "sgid", "fsgid")
 DAC_OVERRIDE, SETUID, NET_RAW, SYS_TIME = 1, 7, 13, 25
@@ -168,6 +170,36 @@ def test_and_back(tap: Tap, intrude: Intrude) -> None:
     assert (second.noticed, second.explained, second.new_euid) == (EXIT, BY_ESCALATION, before["euid"])
     assert second.explained_time == Between(first.time - 1_000_000, first.time + 1_000_000)
     assert len(tap.of("privilege_escalation")) == 2
+
+
+@contextmanager
+def without_ftrace() -> Iterator[None]:
+    SWITCH.write_text("0")
+    try:
+        yield
+    finally:
+        SWITCH.write_text("1")
+
+
+def test_in_silence_nothing_is_known(tap: Tap, place: Path, intrude: Intrude) -> None:
+    """Who switches ftrace off silences the hook that explains; what the others then find is no finding."""
+    hook = next(hook for hook in tap.session.device.hooks() if hook.name == "escalation_commit")
+    assert hook.mechanism == "ftrace"
+    program = place / "next"
+    shutil.copy(ACT[64], program)
+    before = waiting("fork", "ready", *USER)
+    with without_ftrace():
+        during = waiting(*USER, "ready", "fork", "exit=0")
+        act(*USER, f"exec={program}", "x", "fork", "exit=0")
+        before.go()
+    after = waiting(*USER, "ready", "facts")
+    during.go()
+    tap.collect()
+    assert not tap.of("privilege_escalation")
+    intrude(after.facts["tgid"], True)
+    given(after.go()["facts"])
+    tap.collect()
+    assert tap.one("privilege_escalation").tgid == after.facts["tgid"]
 
 
 def test_what_the_kernel_allows(tap: Tap, disk: Path, bits: int) -> None:

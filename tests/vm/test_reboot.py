@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import acting
 from acting import ACT, NASTY, REREAD, Facts, Tap, act, context_of, flags_of
 
 EVENTS = ["reboot"]
@@ -92,3 +93,10 @@ def test_done(tap: Tap, bits: int) -> None:
         None,
         ACT[bits].name,
     )
+
+
+def test_told_once(tap: Tap, bits: int) -> None:
+    """Where the entry is seen the notification has nothing to add.  A fixture keeps the machine up."""
+    with acting.fixture("reboot"):
+        facts = act(f"reboot={RESTART}:{MAGIC2}:", bits=bits)["reboot"]
+        check(tap, facts, bits, *(fields_of(facts, stage, RESTART) for stage in (ASKED, RETURNED)))

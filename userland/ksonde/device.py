@@ -110,6 +110,20 @@ class HookInfo:
             return "no records"
         return f"1/{self.keep} of its records" if self.keep else ""
 
+    @property
+    def left_out(self) -> bool:
+        """Unavailable because whoever loaded the module said so."""
+        return self.state == "unavailable" and self.detail == ["the parameter avoid says so"]
+
+    @property
+    def moot(self) -> bool:
+        """Unavailable, and nothing is missed by that: the kernel has not what it would be told of."""
+        tried = [
+            line.startswith(("notifier ", "netfilter ")) and "was built without it" in line
+            for line in self.detail
+        ]
+        return self.state == "unavailable" and bool(tried) and all(tried)
+
 
 class Device:
     """An open device node; a context manager.  To the driver it is a session, though it records nothing.

@@ -168,11 +168,12 @@ def options(machine: Machine) -> Iterator[Check]:
         yield Check("kernel options", OK, ", ".join((*REQUIRED, *WANTED)).lower())
 
 
-def headers(machine: Machine) -> Iterator[Check]:
+def headers(machine: Machine, *, anew: bool = False) -> Iterator[Check]:
+    """Is there what the module is built with; anew: also where it has been built before."""
     build = f"/lib/modules/{machine.release}/build"
     if machine.path(f"{build}/Makefile").is_file():
         yield Check("headers", OK, build)
-    elif _is_built(machine):
+    elif not anew and _is_built(machine):
         yield Check("headers", OK, "not there, and not needed: the module is built already")
     else:
         yield Check("headers", FAIL, f"none for {machine.release}", _install_headers(machine))

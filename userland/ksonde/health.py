@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ksonde.device import HookInfo
     from ksonde.module import Status
 
-#: settling: loaded, and not yet long enough to be called healthy; degraded: some hook cannot be armed.
+#: settling: loaded, and not yet long enough to be called healthy; degraded: some hook cannot be armed, though
+#: nobody has left it out, and the kernel has what it is about.
 HEALTHY, SETTLING, DEGRADED, UNHEALTHY = "healthy", "settling", "degraded", "unhealthy"
 
 
@@ -26,7 +27,7 @@ class Health:
 
     Attributes:
         state: healthy, settling, degraded or unhealthy.
-        why: a sentence; "" when it is healthy and the governor holds nothing back.
+        why: a sentence; "" when it is healthy and nothing is held back or left out.
         notes: what the crash breaker knows beyond that.
     """
 
@@ -70,11 +71,17 @@ def _judge(
     if seconds:
         return SETTLING, f"healthy in {seconds:.0f} s, if nothing happens"
     hooks = list(hooks)
-    missing = [hook.name for hook in hooks if hook.state == "unavailable"]
+    missing = [
+        hook.name for hook in hooks if hook.state == "unavailable" and not hook.left_out and not hook.moot
+    ]
     if missing:
         return DEGRADED, f"hooks cannot be armed: {', '.join(printable(name) for name in missing)}"
+    # As it was told to: a load that passes, a budget that is too small, or a hook left out is no fault of it.
+    said = []
     held = [f"{printable(hook.name)} ({hook.held})" for hook in hooks if hook.held]
     if held:
-        # As it was told to: a load that passes, or a budget that is too small, is no fault of it.
-        return HEALTHY, f"the governor holds hooks back: {', '.join(held)}"
-    return HEALTHY, ""
+        said.append(f"the governor holds hooks back: {', '.join(held)}")
+    out = [printable(hook.name) for hook in hooks if hook.left_out]
+    if out:
+        said.append(f"hooks are left out by the module's parameter avoid: {', '.join(out)}")
+    return HEALTHY, "; ".join(said)

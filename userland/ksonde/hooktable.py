@@ -22,7 +22,7 @@ MECHANISMS = (
     "none", "tracepoint", "ftrace", "kprobe", "kretprobe", "syscall", "sys_exit", "notifier", "netfilter",
     "fexit",
 )  # fmt: skip
-_FORMAT = 1
+_FORMAT = 2
 _SYMBOL = b"ks_table"
 _SYMTAB, _RELA, _NOBITS = 2, 4, 8
 _MOST = 256  # rows, candidates, prefixes: the end is looked for no further
@@ -53,12 +53,17 @@ class Point:
 
 @dataclass(frozen=True)
 class Hook:
-    """A row: its candidates in order of preference."""
+    """A row: its candidates in order of preference.
+
+    Attributes:
+        vital: those of an event are armed all, or none.
+    """
 
     name: str
     event: int
     always: bool
     points: tuple[Point, ...]
+    vital: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def _read(file: _Object) -> Table:
     numbers = [file.u32(_plus(begin, 4 * i)) for i in range(10)]
     if numbers[0] != _FORMAT:
         raise ValueError(f"it is of format {numbers[0]}")
-    layout = _Layout(*numbers[1:8])
+    layout = _Layout(*(*numbers[1:8], file.u32(_plus(begin, 64))))
     hooks, prefixes, ids = (file.pointer(_plus(begin, 40 + 8 * i)) for i in range(3))
     if hooks is None or prefixes is None or ids is None:
         raise ValueError("it points nowhere")
@@ -114,6 +119,7 @@ class _Layout:
     point_size: int
     point_mechanism: int
     point_target: int
+    hook_vital: int
 
 
 def _hook(file: _Object, layout: _Layout, ids: _Place, place: _Place) -> Hook:
@@ -127,6 +133,7 @@ def _hook(file: _Object, layout: _Layout, ids: _Place, place: _Place) -> Hook:
         event=file.u16(_plus(ids, 2 * event)),
         always=file.read(_plus(place, layout.hook_always), 1) != b"\0",
         points=tuple(_points(file, layout, points)),
+        vital=file.read(_plus(place, layout.hook_vital), 1) != b"\0",
     )
 
 

@@ -76,6 +76,13 @@ class Prediction:
     target: str = ""
     detail: tuple[str, ...] = ()
 
+    @property
+    def short(self) -> bool:
+        """Whether less will be seen than there is: not where the kernel has not what it would be told of."""
+        tried = [line.startswith("notifier ") and line.endswith(" is off") for line in self.detail]
+        moot = bool(tried) and all(tried)
+        return self.state == DEGRADED or (self.state == UNAVAILABLE and not moot)
+
 
 @dataclass(frozen=True)
 class Kernel:
@@ -176,13 +183,17 @@ def _modules(machine: Machine) -> Iterator[Check]:
     return doctor.modules(machine) if machine.is_running else iter(())
 
 
+def _headers(machine: Machine) -> Iterator[Check]:
+    return doctor.headers(machine, anew=True)
+
+
 _BUILD = ("compiler", "make")
 _BEFORE: tuple[Callable[[Machine], Iterator[Check]], ...] = (
     doctor.kernel,
     doctor.switched_off,
     _modules,
     doctor.options,
-    doctor.headers,
+    _headers,
     doctor.compiler,
     doctor.make,
 )
@@ -192,7 +203,7 @@ def _verdict(checks: Sequence[Check], hooks: Sequence[Prediction]) -> tuple[str,
     failed = [check for check in checks if check.state == FAIL]
     if failed:
         return FAILS, f"{failed[-1].name}: {failed[-1].text}"
-    short = [hook for hook in hooks if hook.state in (DEGRADED, UNAVAILABLE)]
+    short = [hook for hook in hooks if hook.short]
     if short:
         return DEGRADED, ", ".join(f"{hook.name} {hook.state}" for hook in short)
     return FINE, ""
@@ -224,7 +235,9 @@ def build(
         ko = home / _BUILT
         said = (done.stdout + done.stderr).replace(f"{home}/", "")
         if done.returncode or not ko.is_file():
-            yield None, Check("build", FAIL, f"fails: {_complaint(said)}", f"try it: {shlex.join(command)}")
+            # The folder that it was tried in will be gone.
+            by_hand = shlex.join(command).replace(str(home), str(source))
+            yield None, Check("build", FAIL, f"fails: {_complaint(said)}", f"see all of it: {by_hand}")
         else:
             yield ko, Check("build", OK, f"done in {seconds:.0f} s")
 
@@ -300,7 +313,7 @@ def predict(machine: Machine, table: Table) -> tuple[tuple[Prediction, ...], Che
     """What will become of each hook, and what that was judged by."""
     found = symbols.find(machine)
     judge = Judge(machine.kernel_config() or {}, found, table, machine.architecture)
-    predictions = tuple(map(judge.hook, table.hooks))
+    predictions = judge.hooks()
     counts = {
         state: sum(one.state == state for one in predictions) for state in (ARMED, DEGRADED, UNAVAILABLE)
     }
@@ -312,7 +325,7 @@ def predict(machine: Machine, table: Table) -> tuple[tuple[Prediction, ...], Che
             f"{plural(len(predictions), 'hook')}, judged by the options only: the symbols are nowhere",
             f"a real /boot/System.map-{machine.release} would do, or look again when it runs",
         )
-    short = [one for one in predictions if one.state != ARMED]
+    short = [one for one in predictions if one.short]
     return predictions, Check(
         "hooks",
         WARN if short else OK,
@@ -337,8 +350,21 @@ class Judge:
     table: Table
     architecture: str
 
-    def hook(self, hook: Hook) -> Prediction:
-        """What will become of a hook."""
+    def hooks(self) -> tuple[Prediction, ...]:
+        """What will become of each hook: those that are vital for an event are armed all, or none."""
+        found = [self._hook(hook) for hook in self.table.hooks]
+        lost: dict[int, str] = {}
+        for hook, one in zip(self.table.hooks, found):
+            if hook.vital and one.state == UNAVAILABLE:
+                lost.setdefault(hook.event, hook.name)
+        return tuple(
+            Prediction(hook.name, UNAVAILABLE, detail=(f"useless without {lost[hook.event]}",))
+            if hook.vital and one.state != UNAVAILABLE and hook.event in lost
+            else one
+            for hook, one in zip(self.table.hooks, found)
+        )
+
+    def _hook(self, hook: Hook) -> Prediction:
         said: list[str] = []
         state = ARMED
         for point in hook.points:
@@ -376,6 +402,8 @@ class Judge:
 
     def _notifier(self, name: str) -> str:
         """A chain may be in a module that comes later: that it can be built is all it takes."""
+        if name == "reboot":
+            return ""
         option = {"usb": "USB"}.get(name)
         if option is None:
             return "this kernel has no such chain"

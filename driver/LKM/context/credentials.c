@@ -35,6 +35,7 @@ struct bucket {
 };
 
 static struct bucket *table;
+static u64 doubted;		/* what is no newer is not sure */
 
 void ks_credentials_of(const struct cred *cred, struct ks_credentials *out)
 {
@@ -118,8 +119,14 @@ void ks_explained_set(const struct task_struct *task, const struct cred *cred, e
 
 static bool is_sure(const struct entry *entry)
 {
-	return entry->way != KS_WAY_SEEN ||
-	       ktime_get_boot_fast_ns() - entry->time > KS_UNSURE;
+	return entry->time > READ_ONCE(doubted) &&
+	       (entry->way != KS_WAY_SEEN ||
+		ktime_get_boot_fast_ns() - entry->time > KS_UNSURE);
+}
+
+void ks_explained_doubt(void)
+{
+	WRITE_ONCE(doubted, ktime_get_boot_fast_ns());
 }
 
 bool ks_explained_differ(struct ks_explained *last)

@@ -70,6 +70,8 @@ void ks_explained_set(const struct task_struct *task, const struct cred *cred, e
  * is taken as known from then on.
  */
 bool ks_explained_differ(struct ks_explained *last);
+/* What was known until now may be old: others can have been given since, unseen. */
+void ks_explained_doubt(void);
 /* current ends. */
 void ks_explained_forget(void);
 

@@ -73,38 +73,6 @@ bool ks_engine_serves(const struct ks_hook *hook, u64 events)
 	return hook->always || (hook->event < KS_EVENTS && (events & BIT_ULL(hook->event)));
 }
 
-static void hook_say(struct ks_hook *hook, const struct ks_point *point, int err)
-{
-	size_t used = strlen(hook->detail);
-	const char *name = ks_mechanisms[point->mechanism]->name;
-	const char *why;
-
-	switch (err) {
-	case 0:
-		why = "taken";
-		break;
-	case -ENOENT:
-		why = "this kernel has no such point";
-		break;
-	case -EOPNOTSUPP:
-		why = "this kernel was built without it";
-		break;
-	case -EBUSY:
-		why = "somebody else is where only one can be";
-		break;
-	case -EINVAL:
-		why = "the kernel refuses a probe there";
-		break;
-	default:
-		why = "failed";
-	}
-	used += scnprintf(hook->detail + used, sizeof(hook->detail) - used, "%s %s: %s",
-			  name, point->target, why);
-	if (err)
-		used += scnprintf(hook->detail + used, sizeof(hook->detail) - used, " (%d)", err);
-	scnprintf(hook->detail + used, sizeof(hook->detail) - used, "\n");
-}
-
 /* A fexit costs less than what stands behind it, but records no more. */
 static bool hook_is_whole(const struct ks_hook *hook, const struct ks_point *taken)
 {
@@ -119,7 +87,7 @@ static bool hook_try(struct ks_hook *hook, const struct ks_point *point)
 {
 	int err = ks_mechanisms[point->mechanism]->attach(hook, point, &hook->attachment);
 
-	hook_say(hook, point, err);
+	ks_hook_say(hook, ks_mechanisms[point->mechanism]->name, point->target, err);
 	if (err)
 		return false;
 	hook->taken = point;
@@ -172,6 +140,11 @@ static void hook_attach(struct ks_hook *hook)
 		hook->state = KSONDE_HOOK_UNAVAILABLE;
 		return;
 	}
+	if (ks_hook_is_avoided(hook)) {
+		strscpy(hook->detail, "the parameter avoid says so\n", sizeof(hook->detail));
+		hook->state = KSONDE_HOOK_UNAVAILABLE;
+		return;
+	}
 	err = hook->prepare ? hook->prepare() : 0;
 	if (err) {
 		scnprintf(hook->detail, sizeof(hook->detail), "preparing it failed (%d)\n", err);
@@ -196,6 +169,36 @@ static void hook_free(struct ks_hook *hook)
 	hook->attachment = NULL;
 }
 
+/* By the engine's own decision, while others stay armed; it is still prepared. */
+static void hook_detach(struct ks_hook *hook)
+{
+	ks_mechanisms[hook->taken->mechanism]->detach(hook->attachment);
+	tracepoint_synchronize_unregister();
+	ks_synchronize_probes();
+	hook_free(hook);
+}
+
+/* Others that are vital for an event, when one is not there: what they say could be wrong. */
+static void hooks_give_up(const struct ks_hook *lost)
+{
+	struct ks_hook * const *at;
+	struct ks_hook *hook;
+
+	for (at = ks_hooks; *at; at++) {
+		hook = *at;
+		if (!hook->vital || hook->event != lost->event || !hook->attachment)
+			continue;
+		hook_detach(hook);
+		scnprintf(hook->detail, sizeof(hook->detail), "useless without %s\n", lost->name);
+		hook_is_unavailable(hook);
+	}
+	/* One has what another's handlers use. */
+	for (at = ks_hooks; *at; at++) {
+		if ((*at)->vital && (*at)->event == lost->event && !(*at)->attachment)
+			hook_release(*at);
+	}
+}
+
 void ks_engine_arm(u64 events)
 {
 	unsigned int i;
@@ -204,6 +207,10 @@ void ks_engine_arm(u64 events)
 	for (i = 0; i < ks_engine_hooks(); i++) {
 		if (ks_engine_serves(ks_hooks[i], events) && !ks_hooks[i]->users++)
 			hook_attach(ks_hooks[i]);
+	}
+	for (i = 0; i < ks_engine_hooks(); i++) {
+		if (ks_hooks[i]->vital && ks_hooks[i]->state == KSONDE_HOOK_UNAVAILABLE)
+			hooks_give_up(ks_hooks[i]);
 	}
 	mutex_unlock(&ks_engine_lock);
 }
@@ -252,10 +259,7 @@ bool ks_engine_suspend(struct ks_hook *hook)
 	mutex_lock(&ks_engine_lock);
 	armed = hook->attachment;
 	if (armed) {
-		ks_mechanisms[hook->taken->mechanism]->detach(hook->attachment);
-		tracepoint_synchronize_unregister();
-		ks_synchronize_probes();
-		hook_free(hook);
+		hook_detach(hook);
 		hook->state = KSONDE_HOOK_DISARMED;
 	}
 	mutex_unlock(&ks_engine_lock);
@@ -366,6 +370,8 @@ int ks_engine_init(void)
 		pr_err("prefer=%s: there is no such mechanism\n", prefer);
 		return -EINVAL;
 	}
+	if (!ks_avoid_is_known())
+		return -EINVAL;
 	if (!ks_engine_observes())
 		pr_warn("observes nothing: %s\n", observe_nothing);
 	for (i = 0; i < ks_engine_hooks(); i++) {

@@ -143,7 +143,11 @@ struct ks_hook {
 	const char *name;
 	u32 event;			/* enum ks_event_index; KS_EVENTS: none */
 	bool always;			/* armed while any session is started */
-	bool vital;			/* what others need: nothing for the governor */
+	/*
+	 * What others need: nothing for the governor.  All that are for an event
+	 * are armed, or none: without one of them the others would be wrong.
+	 */
+	bool vital;
 	u32 most;			/* records a second, of all tasks; 0: no limit */
 	const struct ks_point *points;	/* ends with an empty one */
 	/* What the handlers need while the hook is armed; may sleep.  Both or none. */

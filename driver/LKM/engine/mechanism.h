@@ -45,6 +45,12 @@ static inline void ks_attachment_free(const struct ks_mechanism *mechanism,
 /* The kernel has it still: neither it nor the module is ever given back. */
 void ks_attachment_is_stuck(struct ks_attachment *attachment);
 
+/* say.c: what became of a candidate; by err as attach() returned it. */
+void ks_hook_say(struct ks_hook *hook, const char *mechanism, const char *target, int err);
+/* say.c: the parameter names it; all that it names are hooks. */
+bool ks_hook_is_avoided(const struct ks_hook *hook);
+bool ks_avoid_is_known(void);
+
 /* ftrace.c: which bits are asked for depends on what is wanted. */
 void ks_ftrace_wanted(void);
 

@@ -12,7 +12,7 @@
 #include "../core/schema.h"
 #include "hook.h"
 
-#define KS_TABLE_FORMAT	1
+#define KS_TABLE_FORMAT	2
 
 struct ks_table {
 	u32 format;
@@ -28,6 +28,7 @@ struct ks_table {
 	struct ks_hook * const *hooks;
 	const char * const *syscall_prefixes;
 	const u16 *event_ids;
+	u32 hook_vital;		/* as hook_name */
 };
 
 static const struct ks_table ks_table __used = {
@@ -44,4 +45,5 @@ static const struct ks_table ks_table __used = {
 	.hooks = ks_hooks,
 	.syscall_prefixes = ks_syscall_prefixes,
 	.event_ids = ks_event_ids,
+	.hook_vital = offsetof(struct ks_hook, vital),
 };

@@ -26,6 +26,20 @@ enum {
 
 static bool watched;
 
+/*
+ * Who switches these off silences the first hook, and the others would find
+ * what it has not seen.  NULL: this kernel does not tell where they are.
+ */
+static const int *ftrace_is_on;
+static const bool *kprobes_are_off;
+
+static void doubt_when_silent(void)
+{
+	if (unlikely((ftrace_is_on && !READ_ONCE(*ftrace_is_on)) ||
+		     (kprobes_are_off && READ_ONCE(*kprobes_are_off))))
+		ks_explained_doubt();
+}
+
 static void look(struct ks_hook *hook, u32 noticed)
 {
 	struct ks_event_privilege_escalation *e;
@@ -33,6 +47,7 @@ static void look(struct ks_hook *hook, u32 noticed)
 	struct ks_explained last;
 	struct ks_record *record;
 
+	doubt_when_silent();
 	if (!ks_explained_differ(&last) || !ks_is_wanted(privilege_escalation))
 		return;
 	record = ks_record_begin(hook, privilege_escalation);
@@ -67,6 +82,8 @@ static int prepare(void)
 {
 	int err = ks_explained_create();
 
+	ftrace_is_on = (const int *)ks_symbol("ftrace_enabled");
+	kprobes_are_off = (const bool *)ks_symbol("kprobes_all_disarmed");
 	watched = !err;
 	return err;
 }
@@ -126,6 +143,8 @@ static void made(struct ks_hook *hook, struct task_struct *child)
 	rcu_read_lock();
 	ks_explained_set(child, rcu_dereference(child->real_cred), KS_WAY_FORK);
 	rcu_read_unlock();
+	/* What the child does before anybody looks again may not be seen, either. */
+	doubt_when_silent();
 }
 
 static void KS_TASK_NEWTASK(newtask)

@@ -5,6 +5,9 @@
  * the call has ended.
  */
 #include <linux/reboot.h>
+#include <linux/sched.h>
+#include <linux/sched/task_stack.h>
+#include "../compat/syscall.h"
 #include "../context/context.h"
 #include "../core/record.h"
 #include "../engine/hook.h"
@@ -66,7 +69,10 @@ static void leave(struct ks_hook *hook, const struct ks_syscall *call, const voi
 		record_reboot(hook, call, RETURNED);
 }
 
-/* The second one is for kernels without kretprobes there: it sees only what returns. */
+/*
+ * The second one is for kernels without kretprobes there: it sees only what
+ * returns, and leaves what brings the machine down to the hook below.
+ */
 static const struct ks_point points[] = {
 	KS_SYSCALL_FROM("reboot", enter, leave, 0),
 	KS_SYS_EXIT("reboot", leave),
@@ -77,4 +83,29 @@ struct ks_hook ks_hook_reboot = {
 	.name = "reboot",
 	.event = KS_EV_reboot,
 	.points = points,
+};
+
+/* The machine does go down, and current has asked for it: or a thread of the kernel, by itself. */
+static void goes_down(struct ks_hook *hook, unsigned long action, void *what)
+{
+	struct ks_syscall call = {};
+
+	/* Where the entry is seen it has told. */
+	if (!ks_is_wanted(reboot) || READ_ONCE(ks_hook_reboot.taken) == points ||
+	    current->flags & PF_KTHREAD)
+		return;
+	ks_syscall_arguments(task_pt_regs(current), call.arg);
+	if ((u32)call.arg[0] == LINUX_REBOOT_MAGIC1 && brings_down(call.arg[2]))
+		record_reboot(hook, &call, ASKED);
+}
+
+static const struct ks_point points_asked[] = {
+	KS_NOTIFIER("reboot", goes_down),
+	{}
+};
+
+struct ks_hook ks_hook_reboot_asked = {
+	.name = "reboot_asked",
+	.event = KS_EV_reboot,
+	.points = points_asked,
 };

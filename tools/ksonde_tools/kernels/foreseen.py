@@ -32,7 +32,7 @@ def compare(row: Row, target: Kernel, driver: Path, hooks: list[dict[str, Any]])
     wrong = [
         f"{one.name}: {_words(one.state, one.mechanism, one.target)} was foreseen, "
         f"it is {_words(hook['state'], hook['mechanism'], hook['target'])}"
-        for one, hook in zip(map(judge.hook, table.hooks), hooks)
+        for one, hook in zip(judge.hooks(), hooks)
         if _fate(one.state, one.mechanism, one.target)
         != _fate(hook["state"], hook["mechanism"], hook["target"])
         and not (lenient and _is_better(hook, one))

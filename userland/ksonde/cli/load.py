@@ -17,9 +17,7 @@ from .options import checked, duration
 def load(
     parameters: Annotated[
         Optional[list[str]],
-        typer.Argument(
-            ..., metavar="[NAME=VALUE]...", help="Parameters: ring_max, sessions_max, cache_entries."
-        ),
+        typer.Argument(..., metavar="[NAME=VALUE]...", help="Parameters, as `modinfo ksonde` has them."),
     ] = None,
     module: Annotated[
         Optional[Path],
@@ -51,6 +49,9 @@ def load(
     ] = True,
 ) -> None:
     """Load the module: the one built in this clone for this kernel, else the installed one.
+
+    Parameters that the installed one shall always have: `options ksonde NAME=VALUE` in
+    /etc/modprobe.d/ksonde.conf. avoid=HOOK,HOOK leaves hooks out.
 
     After a boot that died soon after its load the module observes nothing; after a second one it is not
     loaded (exit code 10) until --retry. What a scan finds is a warning, and changes no exit code.
