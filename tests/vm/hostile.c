@@ -700,7 +700,7 @@ static void inspect(int fd)
 static void case_ioctls(void)
 {
 	static const unsigned long unknown[] = {
-		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 15), _IO(KSONDE_IOC_MAGIC, 255),
+		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 16), _IO(KSONDE_IOC_MAGIC, 255),
 		_IO('x', 0), _IOR(KSONDE_IOC_MAGIC, 0, uint64_t),
 		_IOWR(KSONDE_IOC_MAGIC, 3, struct ksonde_events), 0x5401, 0x541b,
 	};
