@@ -19,7 +19,7 @@ from acting import Tap, Waiting, waiting
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--storm", type=int, default=2000, metavar="N", help="processes of a storm (2000)")
-    parser.addoption("--flood", type=int, default=50000, metavar="N", help="packets of a flood (50000)")
+    parser.addoption("--flood", type=int, default=100_000, metavar="N", help="packets of a flood (100000)")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

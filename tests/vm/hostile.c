@@ -318,6 +318,7 @@ static const struct {
 	{ KSONDE_IOC_SET_RULES, sizeof(struct ksonde_rules) },
 	{ KSONDE_IOC_RULE_STATS, sizeof(struct ksonde_rule_stats) },
 	{ KSONDE_IOC_SET_LIMITS, sizeof(struct ksonde_limits) },
+	{ KSONDE_IOC_SET_PORT_SCAN, sizeof(struct ksonde_port_scan) },
 };
 #define STRUCTS	(sizeof(structs) / sizeof(structs[0]))
 
@@ -447,13 +448,15 @@ static int one_rule(int fd, struct ksonde_rule *rule)
 /* file_write, file_read, file_created_closed */
 #define OF_PATHS	{ [9] = (1ULL << 32) | (1ULL << 33) | (1ULL << 37) }
 
+#define OF_CONNECT	{ [CONNECT / 64] = 1ULL << CONNECT % 64 }
+
 /* Each with one thing wrong, then right. */
 static void one_by_one(int fd)
 {
 	static const struct ksonde_rule wrong[] = {
 		{ .action = 2 },
 		{ .action = ~0U },
-		{ .match = 0x100 },
+		{ .match = 0x200 },
 		{ .match = 1U << 31 },
 		{ .path_length = 1 },
 		{ .path_length = 1, .path = "/" },
@@ -464,6 +467,19 @@ static void one_by_one(int fd)
 		{ .match = KSONDE_MATCH_PATH_PREFIX, .path_length = 257, .path = "/", .events = OF_PATHS },
 		{ .match = KSONDE_MATCH_PATH_PREFIX, .path_length = 1, .path = "/",
 		  .events = { [CONNECT / 64] = 1ULL << CONNECT % 64, [9] = 1ULL << 32 } },
+		{ .match = KSONDE_MATCH_NETWORK, .family = 2 },
+		{ .match = KSONDE_MATCH_NETWORK, .events = OF_CONNECT },
+		{ .match = KSONDE_MATCH_NETWORK, .family = 1, .events = OF_CONNECT },
+		{ .match = KSONDE_MATCH_NETWORK, .family = ~0U, .events = OF_CONNECT },
+		{ .match = KSONDE_MATCH_NETWORK, .family = 2, .prefix = 33, .events = OF_CONNECT },
+		{ .match = KSONDE_MATCH_NETWORK, .family = 10, .prefix = 129, .events = OF_CONNECT },
+		{ .match = KSONDE_MATCH_NETWORK, .family = 10, .prefix = ~0U, .events = OF_CONNECT },
+		{ .match = KSONDE_MATCH_NETWORK, .family = 2, .network = { 1 }, .events = OF_CONNECT },
+		{ .match = KSONDE_MATCH_NETWORK, .family = 2, .prefix = 32, .network = { [4] = 1 },
+		  .events = OF_CONNECT },
+		{ .family = 2 },
+		{ .prefix = 1 },
+		{ .network = { [15] = 1 } },
 		{ .uid = 1 },
 		{ .tgid = 1 },
 		{ .start_time = 1 },
@@ -497,6 +513,13 @@ static void one_by_one(int fd)
 	rule.events[9] = 1ULL << 33;
 	rule.path_length = sizeof(rule.path);
 	memset(rule.path, '/', sizeof(rule.path));
+	CHECK(!one_rule(fd, &rule));
+	memset(&rule, 0, sizeof(rule));
+	rule.match = KSONDE_MATCH_NETWORK;
+	rule.events[CONNECT / 64] = 1ULL << CONNECT % 64;
+	rule.family = 10;
+	rule.prefix = 128;
+	memset(rule.network, 0xff, sizeof(rule.network));
 	CHECK(!one_rule(fd, &rule));
 }
 
@@ -677,7 +700,7 @@ static void inspect(int fd)
 static void case_ioctls(void)
 {
 	static const unsigned long unknown[] = {
-		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 15), _IO(KSONDE_IOC_MAGIC, 255),
+		0, 1, ~0U, _IO(KSONDE_IOC_MAGIC, 16), _IO(KSONDE_IOC_MAGIC, 255),
 		_IO('x', 0), _IOR(KSONDE_IOC_MAGIC, 0, uint64_t),
 		_IOWR(KSONDE_IOC_MAGIC, 3, struct ksonde_events), 0x5401, 0x541b,
 	};

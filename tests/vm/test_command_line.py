@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 import ksonde
-from acting import ACT, TICK, Tap, is_loaded
+from acting import ACT, TICK, Tap, ancestors_from, is_loaded
 
 
 def cli(*arguments: Any, check: bool = True, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -77,7 +78,10 @@ def test_watch_for_a_while() -> None:
 def test_watch_snapshot(victim: int) -> None:
     """What is there comes first; of a process the driver and /proc say the same."""
     with ksonde.open(["exit"]) as session:
-        done = cli("watch", "--json", "--snapshot", "--event", "execve", "--for", "100ms")
+        above = [(one["tgid"], one["comm"]) for one in ancestors_from(victim)[1:]]
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            inode = os.fstat(server.fileno()).st_ino
+            done = cli("watch", "--json", "--snapshot", "--event", "execve", "--for", "100ms")
         os.kill(victim, signal.SIGKILL)
         os.waitid(os.P_PID, victim, os.WEXITED | os.WNOWAIT)
         tap = Tap(session)
@@ -88,7 +92,14 @@ def test_watch_snapshot(victim: int) -> None:
     assert found[: len(taken)] == taken
     (process,) = [one["data"] for one in taken if one["event"] == "process" and one["data"]["tgid"] == victim]
     assert process["argv"] == ["sleep", "1000"]
-    assert process["start_time"] == record.start_time // TICK * TICK
+    for name in ("start_time", "parent_start_time"):
+        assert process[name] == getattr(record, name) // TICK * TICK
+    assert [(one["tgid"], one["comm"]) for one in process["ancestors"]] == above
+    assert process["ancestors"][0]["start_time"] == process["parent_start_time"]
+    (listener,) = [
+        one["data"] for one in taken if one["event"] == "socket" and one["data"]["socket"] == inode
+    ]
+    assert (listener["state"], listener["tgids"]) == ("listen", [os.getpid()])
     for name in ("parent_tgid", "pgid", "sid", "uid", "euid", "gid", "egid", "comm", "exe"):
         assert process[name] == getattr(record, name), name
     assert "ksonde" in [one["data"]["name"] for one in taken if one["event"] == "module"]

@@ -523,16 +523,16 @@ def test_flood(net: Net, request: pytest.FixtureRequest) -> None:
         # The tables of the detector, as docs/design.md has it, and those of connects in progress.
         prepared = [size for who, size in before if who.startswith("prepare+")]
         assert (1 << 20) < max(prepared) < 1400 << 10
-        scanning = flood.process
-        assert scanning.stdin is not None
-        scanning.stdin.write(b"\n")
-        scanning.stdin.flush()
-        while scanning.poll() is None or acts < 3:
-            act("udp=127.0.0.1:5")
-            acts += 1
-            time.sleep(0.5)
-        seconds = time.monotonic() - began
-        assert flood.next()["result"] >= number
+        with flood.process as flooding:
+            assert flooding.stdin is not None
+            flooding.stdin.write(b"\n")
+            flooding.stdin.flush()
+            while flooding.poll() is None or acts < 3:
+                act("udp=127.0.0.1:5")
+                acts += 1
+                time.sleep(0.5)
+            seconds = time.monotonic() - began
+            assert flood.next()["result"] >= number
         assert memory_of_the_module() == before
         found = scans(tap)
         assert len(tap.of("connect")) == acts

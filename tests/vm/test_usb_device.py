@@ -18,6 +18,8 @@ import pytest
 
 import ksonde
 from acting import Tap, assert_fields
+from ksonde.enrich.devices import Devices
+from ksonde.enrich.snapshot import Snapshot
 from ksonde.record import Record
 
 EVENTS = ["usb_device"]
@@ -177,8 +179,17 @@ def test_of_the_machine(tap: Tap, socket: Path) -> None:
     expected = fields_of(DEVICES / Path(record.device_path).name)
     assert expected["product"] == "QEMU USB Tablet" and expected["interfaces"][0][:2] == "03"
     check(tap, record, expected)
+    # What udev knows without its daemon, and what a snapshot has of the device.
+    devices = Devices()
+    known = devices.of(record)
+    assert known is not None
+    assert known["node"] == f"/dev/bus/usb/{record.bus:03}/{record.number:03}"
+    assert known["speed"] == (DEVICES / Path(record.device_path).name / "speed").read_text().strip()
+    (taken,) = (one for one in Snapshot().usb_devices() if one["vendor_id"] == QEMU)
+    assert {**taken, "action": ADDED, "interfaces": tuple(taken["interfaces"])} == {**expected, "udev": known}
     socket.write_bytes(b"unplug\n")
     gone = wait_for(tap, REMOVED, vendor_id=QEMU)
+    assert devices.of(gone) == known
     check(tap, gone, {**expected, "action": REMOVED, "configuration": None, "interfaces": None})
 
 

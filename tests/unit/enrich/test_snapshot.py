@@ -96,8 +96,16 @@ def test_mounts(proc: Path) -> None:
     }
 
 
+class FakeNetlinkError(Exception):
+    """Stands for pyroute2.NetlinkError."""
+
+    code = 2
+
+
 class FakeDiag:
     """Stands for pyroute2.DiagSocket."""
+
+    unix: Any = ()
 
     def __enter__(self) -> FakeDiag:
         return self
@@ -108,7 +116,14 @@ class FakeDiag:
     def bind(self) -> None:
         pass
 
-    def get_sock_stats(self, states: int, family: int, protocol: int) -> tuple[dict[str, Any], ...]:
+    def get_sock_stats(
+        self, states: int = 0, family: int = 0, protocol: int = 0, show: int = 0
+    ) -> tuple[dict[str, Any], ...]:
+        if family == socket.AF_UNIX:
+            assert show == 3
+            if isinstance(self.unix, Exception):
+                raise self.unix
+            return tuple(self.unix)
         assert states == 0b1111111111110
         if (family, protocol) != (socket.AF_INET, socket.IPPROTO_TCP):
             return ()
@@ -118,7 +133,7 @@ class FakeDiag:
 
 def test_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("pyroute2")
-    vars(module).update(DiagSocket=FakeDiag)
+    vars(module).update(DiagSocket=FakeDiag, NetlinkError=FakeNetlinkError)
     monkeypatch.setitem(sys.modules, "pyroute2", module)
     assert list(Snapshot().sockets()) == [
         {
@@ -137,7 +152,7 @@ def test_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_who_holds_a_socket(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     module = types.ModuleType("pyroute2")
-    vars(module).update(DiagSocket=FakeDiag)
+    vars(module).update(DiagSocket=FakeDiag, NetlinkError=FakeNetlinkError)
     monkeypatch.setitem(sys.modules, "pyroute2", module)
     for pid in (1, 100):
         (proc / str(pid) / "fd").mkdir()
@@ -146,6 +161,46 @@ def test_who_holds_a_socket(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None
     (proc / "100/fd/9").touch()  # closed while it is looked at
     (one,) = Snapshot(str(proc)).held_sockets()
     assert (one["socket"], one["tgids"]) == (99, [1, 100])
+
+
+def test_unix_sockets(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = types.ModuleType("pyroute2")
+    vars(module).update(DiagSocket=FakeDiag, NetlinkError=FakeNetlinkError)
+    monkeypatch.setitem(sys.modules, "pyroute2", module)
+    one = {"udiag_type": 1, "udiag_state": 10, "udiag_ino": 7}
+    names = [("/run/x\ny", True), (b"a\xff", True), ("ab\0c", False), (None, False)]
+    rows = [
+        {
+            **one,
+            "attrs": [
+                *([("UNIX_DIAG_NAME", name)] if name else []),
+                *([("UNIX_DIAG_VFS", {})] if is_file else []),
+            ],
+        }
+        for name, is_file in names
+    ]
+    monkeypatch.setattr(FakeDiag, "unix", rows)
+    found = list(Snapshot().unix_sockets())
+    assert [one["path"] for one in found] == ["/run/x\ny", "a\udcff", "\0ab\0c"]
+    assert found[0] == {"family": 1, "type": 1, "state": "listen", "path": "/run/x\ny", "socket": 7}
+    # A kernel that does not tell of these still tells of the others.
+    monkeypatch.setattr(FakeDiag, "unix", FakeNetlinkError())
+    taken = Snapshot(str(proc))
+    assert [one["socket"] for one in taken.held_sockets()] == [99]
+    assert taken.missing == {"socket": "[Errno 2] No such file or directory"}
+
+
+def test_unix_sockets_of_this_machine(tmp_path: Path) -> None:
+    """The real library; names as records have them."""
+    names = [os.fsencode(tmp_path / "a\nb\udcff"), b"\0ab\0\xffc"]
+    with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as other:
+        for end, name in zip((one, other), names):
+            end.bind(name)
+            end.listen()
+        inodes = [os.fstat(end.fileno()).st_ino for end in (one, other)]
+        found = {one["socket"]: one for one in Snapshot().held_sockets() if one["socket"] in inodes}
+    assert [os.fsencode(found[inode]["path"]) for inode in inodes] == names
+    assert all((one["state"], one["tgids"]) == ("listen", [os.getpid()]) for one in found.values())
 
 
 def test_sockets_of_this_machine() -> None:

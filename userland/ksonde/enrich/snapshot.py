@@ -40,6 +40,8 @@ _USB_NUMBERS = {
     "configuration": ("bConfigurationValue", 10),
 }
 _KINDS = ("Class", "SubClass", "Protocol")
+#: Of linux/unix_diag.h: what is to be told.
+_SHOW_NAME, _SHOW_VFS = 1, 2
 #: As in records: ancestors of a process.
 _ANCESTORS = 12
 _ALL_STATES = (1 << (len(_STATES) + 1)) - 2
@@ -108,20 +110,40 @@ class Snapshot:
         """TCP and UDP sockets of this network namespace, as sock_diag(7) tells them."""
         import socket
 
-        from pyroute2 import DiagSocket
+        for family in (socket.AF_INET, socket.AF_INET6):
+            for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
+                for one in _asked(states=_ALL_STATES, family=family, protocol=protocol):
+                    yield _socket(one, family, protocol)
 
-        with DiagSocket() as diag:
-            diag.bind()
-            for family in (socket.AF_INET, socket.AF_INET6):
-                for protocol in (socket.IPPROTO_TCP, socket.IPPROTO_UDP):
-                    for one in diag.get_sock_stats(states=_ALL_STATES, family=family, protocol=protocol):
-                        yield _socket(one, family, protocol)
+    def unix_sockets(self) -> Iterator[dict[str, Any]]:
+        """UNIX sockets that have a name: a path as it was given, or an abstract one behind its NUL byte."""
+        import socket
+
+        for one in _asked(family=socket.AF_UNIX, show=_SHOW_NAME | _SHOW_VFS):
+            attributes = dict(one["attrs"])
+            name = attributes.get("UNIX_DIAG_NAME")
+            if not name:
+                continue
+            path = name if isinstance(name, str) else name.decode(errors="surrogateescape")
+            if not path.startswith("\0") and "UNIX_DIAG_VFS" not in attributes:
+                path = f"\0{path}"
+            yield {
+                "family": int(socket.AF_UNIX),
+                "type": one["udiag_type"],
+                "state": _state(one["udiag_state"]),
+                "path": path,
+                "socket": one["udiag_ino"],
+            }
 
     def held_sockets(self) -> Iterator[dict[str, Any]]:
         """The same, with the processes that have each of them open, as far as this one may see them."""
         holders = self._holders()
-        for one in self.sockets():
-            yield {**one, "tgids": holders.get(one["socket"], [])}
+        for look in (self.sockets, self.unix_sockets):
+            try:
+                for one in look():
+                    yield {**one, "tgids": holders.get(one["socket"], [])}
+            except OSError as error:  # noqa: PERF203 - two of them
+                self.missing["socket"] = str(error)
 
     def modules(self) -> Iterator[dict[str, Any]]:
         """Loaded modules (proc(5): modules)."""
@@ -225,12 +247,27 @@ def _process(folder: Path) -> dict[str, Any]:
     return found
 
 
+def _asked(**what: Any) -> Iterator[Any]:
+    """What sock_diag(7) answers.  OSError: this kernel cannot, say."""
+    from pyroute2 import DiagSocket, NetlinkError
+
+    with DiagSocket() as diag:
+        diag.bind()
+        try:
+            yield from diag.get_sock_stats(**what)
+        except NetlinkError as error:
+            raise OSError(error.code, os.strerror(error.code)) from error
+
+
+def _state(number: int) -> str:
+    return _STATES[number - 1] if 0 < number <= len(_STATES) else str(number)
+
+
 def _socket(one: Any, family: int, protocol: int) -> dict[str, Any]:
-    state = one["idiag_state"]
     return {
         "family": int(family),
         "protocol": protocol,
-        "state": _STATES[state - 1] if 0 < state <= len(_STATES) else str(state),
+        "state": _state(one["idiag_state"]),
         "local_address": one["idiag_src"],
         "local_port": one["idiag_sport"],
         "remote_address": one["idiag_dst"],
