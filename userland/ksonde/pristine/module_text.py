@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import errno
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from .exports import exports
 from .image import NoImage
 from .linked import link
 from .modules import grouped, loaded
+from .objects import DAMAGED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -110,7 +110,7 @@ class ModuleText:
                 self._why.append((name, "its code is not where the kernel says"))
         except NoImage as error:
             self._why.append((name, str(error)))
-        except (struct.error, ValueError, IndexError) as error:
+        except DAMAGED as error:
             self._why.append((name, f"its file is damaged: {error}"))
         return 0, []
 
@@ -144,6 +144,6 @@ class ModuleText:
                 module = loaded(name, self._root)
                 if module is not None:
                     self._others[name] = self._files.find(module).exports(module.sections)
-            except (NoImage, struct.error, ValueError, IndexError):
+            except (NoImage, *DAMAGED):
                 pass
         return self._others[name]

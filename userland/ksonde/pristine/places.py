@@ -266,7 +266,7 @@ class Kind:
     check: Check
 
 
-def kinds(tables: Tables, pristine: bytes) -> Iterator[Kind]:
+def kinds(tables: Tables, pristine: bytes | bytearray) -> Iterator[Kind]:
     """The many."""
     returns = frozenset((b"\xc3\xcc\xcc\xcc\xcc", b"\xc3\x90\x90\x90\x90"))
     no_lock = _one_of("a lock has become something else", _LOCKS)
@@ -287,11 +287,11 @@ def kinds(tables: Tables, pristine: bytes) -> Iterator[Kind]:
     yield Kind("retpoline", long, 6, frozenset(), _retpoline)
 
 
-def _is_conditional(code: bytes, at: int) -> bool:
+def _is_conditional(code: bytes | bytearray, at: int) -> bool:
     return code[at] == 0x0F and code[at + 1] & 0xF0 == 0x80
 
 
-def singles(tables: Tables, pristine: bytes, found: bytes) -> Iterator[Place]:
+def singles(tables: Tables, pristine: bytes | bytearray, found: bytes) -> Iterator[Place]:
     """Those that each have a check of their own; alternatives come last, as other places lie in them."""
     for offset, label in tables.jumps.items():
         short = pristine[offset] == 0xEB or pristine[offset : offset + 2] == b"\x66\x90"
