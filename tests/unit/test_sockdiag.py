@@ -46,7 +46,7 @@ DONE = message(3, bytes(4))
 
 def asked(monkeypatch: pytest.MonkeyPatch, *answers: bytes) -> Socket:
     there = Socket(*answers)
-    monkeypatch.setattr(sockdiag.socket, "socket", lambda *_: there)
+    monkeypatch.setattr("socket.socket", lambda *_: there)
     return there
 
 

@@ -87,7 +87,8 @@ def scan(
         device: to ask; None: one that is opened for each part.
         image: of the running kernel, for the parts text and module_text; None: where distributions put it.
         modules: folders or files where modules' files are looked for, before those of the running kernel.
-        whole: with these two parts, which take seconds and some 100 MB.
+        whole: with these two parts, which take seconds and some 100 MB, and shown_sockets, for which the kernel
+            loads modules.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -95,7 +96,8 @@ def scan(
     import errno
 
     number = 0
-    own = len(_COMPARED) + 2 * whole
+    compared = [name for name in _COMPARED if whole or name != _LOADS]
+    own = len(compared) + 2 * whole
     parts: dict[str, Part] = {}
     while True:
         try:
@@ -107,7 +109,7 @@ def scan(
         number += 1
         parts[part.name] = part
         yield replace(part, parts=part.parts + own)
-    for part in _compared(parts, device):
+    for part in _compared(parts, device, compared):
         number += 1
         yield replace(part, parts=len(parts) + own)
     if whole:
@@ -117,7 +119,7 @@ def scan(
         yield Part("module_text", number + 1, number + 2, *pristine.scan_modules(image, modules))
 
 
-def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
+def _compared(parts: dict[str, Part], device: Device | None, names: list[str]) -> Iterator[Part]:
     """What user space is shown, compared with what the driver knows."""
 
     def seen(name: str) -> tuple[Hashable, ...]:
@@ -125,7 +127,8 @@ def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
         return Part.parse(look(Inspect.INTEGRITY, number, device), number).seen or ()
 
     view = CrossView(seen)
-    for number, (name, (of, compare)) in enumerate(_COMPARED.items(), len(parts)):
+    for number, name in enumerate(names, len(parts)):
+        of, compare = _COMPARED[name]
         if of is not None and (of not in parts or parts[of].seen is None):
             compared = Compared(why="this driver does not tell what there is")
         else:
@@ -133,9 +136,11 @@ def _compared(parts: dict[str, Part], device: Device | None) -> Iterator[Part]:
         yield Part(name, number, 0, compared.checked, compared.why, compared.findings)
 
 
+#: It has the kernel load modules, the first time.
+_LOADS = "shown_sockets"
 #: Parts of user space: the driver's part that they compare with, if any, and how.
 _COMPARED: dict[str, tuple[str | None, Callable[[CrossView], Compared]]] = {
     "shown_processes": ("processes", CrossView.processes),
     "shown_modules": ("modules", CrossView.modules),
-    "shown_sockets": (None, CrossView.sockets),
+    _LOADS: (None, CrossView.sockets),
 }
