@@ -87,8 +87,8 @@ def scan(
         device: to ask; None: one that is opened for each part.
         image: of the running kernel, for the parts text and module_text; None: where distributions put it.
         modules: folders or files where modules' files are looked for, before those of the running kernel.
-        whole: with these two parts, which take seconds and some 100 MB, and shown_sockets, for which the kernel
-            loads modules.
+        whole: with these two parts, which take seconds and some 100 MB, and shown_sockets, for which modules
+            are loaded.
 
     Raises:
         KsondeError: the driver cannot be asked.

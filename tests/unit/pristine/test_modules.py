@@ -15,7 +15,7 @@ import pytest
 from ksonde.errors import DriverError
 from ksonde.inspection import Place
 from ksonde.pristine import compare, image
-from ksonde.pristine.exports import exports
+from ksonde.pristine.exports import Exports
 from ksonde.pristine.image import NoImage
 from ksonde.pristine.module_text import Changed, ModuleText
 from ksonde.pristine.modules import Files
@@ -173,17 +173,29 @@ def file_of(root: Path) -> Path:
 
 
 def test_what_the_kernel_exports() -> None:
-    assert exports(image_of(), 0) == {"exported": BASE + 0x20, "__fentry__": BASE + 0x30, "this_cpu": 0x19580}
-    moved = exports(image_of(), 0x1000)
-    assert (moved["exported"], moved["this_cpu"]) == (BASE + 0x1020, 0x19580)
+    there = Exports(image_of(), 0)
+    assert [
+        there.get(name) for name in ("exported", "__fentry__", "this_cpu", "ported", "cpu", "export")
+    ] == [
+        BASE + 0x20,
+        BASE + 0x30,
+        0x19580,
+        None,
+        None,
+        None,
+    ]
+    moved = Exports(image_of(), 0x1000)
+    assert (moved.get("exported"), moved.get("this_cpu")) == (BASE + 0x1020, 0x19580)
     broken = image_of()
     table = broken.sections["__ksymtab"]
     broken.sections["__ksymtab"] = image.Section(table.address + 4096, table.offset, table.size)
-    assert exports(broken, 0) == {}
+    assert not Exports(broken, 0)
     broken.sections["__ksymtab"] = image.Section(table.address, table.offset, table.size - 4)
-    assert exports(broken, 0) == {}
+    assert not Exports(broken, 0)
+    broken.sections["__ksymtab"] = table
+    assert Exports(broken, 0)
     del broken.sections["__ksymtab_strings"]
-    assert exports(broken, 0) == {}
+    assert not Exports(broken, 0)
 
 
 def test_as_they_were_linked(kernel: Kernel, tmp_path: Path) -> None:

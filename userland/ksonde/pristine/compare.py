@@ -182,14 +182,13 @@ class _Comparison:
             }
             suspects = [suspect for suspect in suspects if suspect.place.offset not in covered]
         pristine = self._pristine
-        for place in list(singles(self._tables, pristine, found)):
+        for place in singles(self._tables, pristine, found):
             end = place.offset + place.size
             expected, there = bytes(pristine[place.offset : end]), found[place.offset : end]
-            if expected != there:
-                bad = place.check(self.context, place.offset, expected, there)
-                if bad is not None:
-                    suspects.append(_Suspect(place, expected, there, bad))
-                pristine[place.offset : end] = there
+            bad = place.check(self.context, place.offset, expected, there)
+            if bad is not None:
+                suspects.append(_Suspect(place, expected, there, bad))
+            pristine[place.offset : end] = there
         return suspects + list(self._rest(found))
 
     def _kinds(self, found: bytes) -> Iterator[_Suspect]:
@@ -198,7 +197,9 @@ class _Comparison:
         for kind in list(kinds(self._tables, pristine)):
             size = kind.size
             form = Struct(f"{size}s")
-            places = list(filter(range(len(found) - size + 1).__contains__, kind.offsets))
+            places = kind.offsets
+            if max(places, default=0) > len(found) - size:
+                places = list(filter(range(len(found) - size + 1).__contains__, places))
             there = list(chain.from_iterable(map(form.unpack_from, repeat(found), places)))
             if not kind.forms.issuperset(there):
                 for at, now in zip(places, there):

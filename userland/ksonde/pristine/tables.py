@@ -69,7 +69,10 @@ class _Reader:
 
     def own(self, offsets: list[int]) -> list[int]:
         """Those that are in the text: the code of the start is gone."""
-        return list(filter(range(self.text.size).__contains__, offsets))
+        inside = range(self.text.size)
+        if not offsets or (min(offsets) in inside and max(offsets) in inside):
+            return offsets
+        return list(filter(inside.__contains__, offsets))
 
     def relative(self, name: str) -> list[int]:
         """A section of distances from where each stands."""
