@@ -97,6 +97,7 @@ class Kernel:
             text[at : at + len(value)] = value
         self.memory = {TEXT: text, COLD: bytearray(PLAIN[:30]), OTHER: bytearray(PLAIN)}
         self.owner = "small"
+        self.trampolines: set[int] = set()
         self.fails: Exception | None = None
 
     def code(self, address: int, size: int) -> bytes:
@@ -112,7 +113,8 @@ class Kernel:
     def known(self, address: int) -> compare.Known:
         own = OTHER > address >= TEXT
         place = Place("f", address - TEXT, self.owner if own else "", False)
-        return compare.Known(place if own else Place("", 0, "", False), -1, False, True)
+        place = place if own else Place("", 0, "", False)
+        return compare.Known(place, -1, address in self.trampolines, True)
 
 
 @pytest.fixture
@@ -218,6 +220,15 @@ def test_changes(kernel: Kernel, tmp_path: Path, at: int, there: bytes) -> None:
     assert (checked, why) == (2 * len(PLAIN) + 30, [])
     assert (changed.module, changed.base) == ("small", TEXT)
     assert at <= changed.difference.offset < at + len(there)
+
+
+def test_tracers(kernel: Kernel, tmp_path: Path) -> None:
+    """ftrace's own caller, and a trampoline in the module itself; elsewhere in the two is none."""
+    kernel.symbols = {**kernel.symbols, "ftrace_caller": BASE + 8}
+    kernel.trampolines.add(TEXT + 0x90)
+    for to, count in ((BASE + 8, 0), (TEXT + 0x90, 0), (BASE + 9, 1), (TEXT + 0x91, 1)):
+        kernel.memory[TEXT][TRACED : TRACED + 5] = b"\xe8" + signed(to - TEXT - TRACED - 5)
+        assert len(compared(kernel, tmp_path)[2]) == count
 
 
 def test_a_change_in_another_section(kernel: Kernel, tmp_path: Path) -> None:

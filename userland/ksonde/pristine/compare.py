@@ -161,7 +161,7 @@ class _Comparison:
         return bool(self.known(address).owner.symbol)
 
     def _is_tracer(self, address: int) -> bool:
-        if self.context.is_own(address):
+        if address in (self.context.kernel or range(self._begin, self._begin + len(self._pristine))):
             return address in self._callers
         known = self.known(address)
         if not known.judged:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import accumulate
 from operator import add
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,9 @@ class Exports:
     def __init__(self, image: Image, moved: int) -> None:
         self._moved = moved
         self._names = image.bytes_of("__ksymtab_strings")
+        parts = self._names.split(b"\0")
+        #: Where names begin; but for those that are the end of another one.
+        self._begins = dict(zip(parts, accumulate(map((1).__add__, map(len, parts)), initial=0)))
         #: Addresses, by where their names begin.
         self._rows: dict[int, int] = {}
         for table in ("__ksymtab", "__ksymtab_gpl"):
@@ -54,9 +58,12 @@ class Exports:
 
     def get(self, name: str) -> int | None:
         """The address of a symbol; None: it is not exported."""
-        wanted = name.encode() + b"\0"
-        at = self._names.find(wanted)
-        # It may be the end of another name, too.
+        wanted = name.encode()
+        at = self._begins.get(wanted, -1)
+        wanted += b"\0"
+        if at not in self._rows:
+            # It may be the end of another name.
+            at = self._names.find(wanted)
         while at >= 0 and at not in self._rows:
             at = self._names.find(wanted, at + 1)
         if at < 0:
