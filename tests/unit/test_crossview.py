@@ -118,10 +118,8 @@ def test_sockets(
     told: list[int],
     findings: list[tuple[str, str]],
 ) -> None:
-    from ksonde.enrich.snapshot import Snapshot
-
     (proc / "net/tcp").write_text(listed(*tcp))
-    monkeypatch.setattr(Snapshot, "sockets", lambda _self: [{"socket": inode} for inode in told])
+    monkeypatch.setattr(crossview, "inodes", lambda: set(told) - {0})
     checked, found, why = view(proc).sockets()
     assert (checked, why) == (len(set(tcp + told) - {0}), "")
     assert [(finding.where, finding.what, finding.event) for finding in found] == [
@@ -130,11 +128,9 @@ def test_sockets(
 
 
 def test_no_sockets_to_be_had(proc: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from ksonde.enrich.snapshot import Snapshot
-
-    def refused(_self: Snapshot) -> None:
+    def refused() -> None:
         raise OSError(1, "Operation not permitted")
 
-    monkeypatch.setattr(Snapshot, "sockets", refused)
+    monkeypatch.setattr(crossview, "inodes", refused)
     assert view(proc).sockets()[0] == 0
     assert "Operation not permitted" in view(proc).sockets()[2]

@@ -43,15 +43,17 @@ def kernel(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     monkeypatch.setattr(integrity, "look", look)
     monkeypatch.setattr(integrity, "_COMPARED", {})
     monkeypatch.setattr(pristine, "scan", lambda image: (7, f"no {image}", ()))
+    monkeypatch.setattr(pristine, "scan_modules", lambda image, more: (9, f"{image} {more}", ()))
     return parts
 
 
 def test_a_clean_kernel(kernel: list[dict[str, Any]]) -> None:
-    first, second, text = integrity.scan(image="image")
-    assert (first.name, first.number, first.parts, first.checked, first.why) == ("syscalls", 0, 3, 449, "")
+    first, second, text, modules = integrity.scan(image="image")
+    assert (first.name, first.number, first.parts, first.checked, first.why) == ("syscalls", 0, 4, 449, "")
     assert (second.name, second.number, second.why) == ("modules", 1, "half blind")
     assert first.findings == second.findings == text.findings == ()
-    assert (text.name, text.number, text.parts, text.checked, text.why) == ("text", 2, 3, 7, "no image")
+    assert (text.name, text.number, text.parts, text.checked, text.why) == ("text", 2, 4, 7, "no image")
+    assert modules == integrity.Part("module_text", 3, 4, 9, "image ()", ())
     del kernel
 
 
@@ -102,22 +104,24 @@ def test_damaged(damage: dict[str, Any]) -> None:
 
 
 def test_command(kernel: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["scan"]) == 0
+    assert cli.main(["scan", "--modules", "a.ko"]) == 0
     out, err = capsys.readouterr()
     assert out == (
-        "syscalls  449 checked, nothing found\nmodules   61 checked, nothing found; half blind\n"
-        "text      7 checked, nothing found; no None\n"
+        "syscalls     449 checked, nothing found\nmodules      61 checked, nothing found; half blind\n"
+        "text         7 checked, nothing found; no None\n"
+        "module_text  9 checked, nothing found; None [PosixPath('a.ko')]\n"
     )
     assert err == ""
     kernel[:] = [{**CLEAN, "findings": [SLOT]}, {**MODULES, "findings": [MODULE]}]
     assert cli.main(["scan"]) == 3
     out, err = capsys.readouterr()
     assert out.splitlines() == [
-        "syscalls  449 checked, 1 FINDING",
+        "syscalls     449 checked, 1 FINDING",
         "  sys_call_table[39]: the slot has no function of a system call: f [evil]",
-        "modules   61 checked, 1 FINDING; half blind",
+        "modules      61 checked, 1 FINDING; half blind",
         "  module evil\\e: a module hides",
-        "text      7 checked, nothing found; no None",
+        "text         7 checked, nothing found; no None",
+        "module_text  9 checked, nothing found; None ()",
     ]
     assert cli.main(["scan", "--json"]) == 3
     parts = json.loads(capsys.readouterr().out)["parts"]
@@ -130,7 +134,7 @@ def test_progress_on_a_terminal(
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     assert cli.main(["scan"]) == 0
     err = capsys.readouterr().err
-    assert "1 of 3" in err
-    assert "3 of 3" in err
+    assert "1 of 4" in err
+    assert "4 of 4" in err
     assert err.endswith("\r\x1b[K")
     del kernel

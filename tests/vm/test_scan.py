@@ -40,6 +40,7 @@ PARTS = [
     "shown_modules",
     "shown_sockets",
     "text",
+    "module_text",
 ]
 #: getppid
 NUMBERS = {"sys_call_table": 110, "ia32_sys_call_table": 64}
@@ -80,7 +81,7 @@ def test_a_clean_kernel_has_no_finding() -> None:
     assert parts.pop("sensor")["checked"] == 0
     for name, part in parts.items():
         # There is no image where this machine's distribution would have it: test_scan_text.py.
-        said = part["why"] if name not in ("text", "baseline") else ""
+        said = part["why"] if name not in ("text", "module_text", "baseline") else ""
         assert (part["findings"], said) == ([], "")
     assert parts["syscalls"]["checked"] > 400
     assert parts["idt"]["checked"] > 100
@@ -136,6 +137,28 @@ def test_a_module_that_hides() -> None:
         assert (finding["event"], finding["where"]) == (702, "module ksonde_hidden")
         assert finding["what"] == "a module has memory, but is not in the list of modules"
         assert scan()[0] == 0
+
+
+def test_a_module_that_hides_in_sysfs_too() -> None:
+    """Its memory is all that is left of it."""
+    folder = Path("/sys/module/ksonde_hidden")
+    with fixture("hidden", "deep=1"):
+        assert scan()[0] == 0
+        with (folder / "parameters/hide").open("w", buffering=1) as hide:
+            hide.write("1\n")
+            try:
+                assert "ksonde_hidden" not in Path("/proc/modules").read_text()
+                assert folder.name not in os.listdir(folder.parent)
+                code, parts = scan()
+            finally:
+                hide.write("0\n")
+        assert folder.name in os.listdir(folder.parent)
+        assert code == 3
+        finding = only(parts, "modules")
+        assert (finding["event"], finding["where"]) == (702, "module ksonde_hidden")
+        assert finding["what"] == "a module has memory, but is not in the list of modules"
+        assert scan()[0] == 0
+    assert scan()[0] == 0
 
 
 @pytest.fixture

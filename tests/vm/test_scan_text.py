@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 import threading
@@ -18,7 +19,7 @@ from typing import Any
 import pytest
 
 import ksonde
-from acting import TESTS
+from acting import DRIVER, TESTS, fixture
 from ksonde import inspection, integrity
 from ksonde.errors import DriverError
 from ksonde.uapi import Inspect
@@ -30,21 +31,16 @@ IMAGE = str(HOME / "vmlinux")
 PACKED = str(HOME / f"root/boot/vmlinuz-{RELEASE}")
 TRACING = Path("/sys/kernel/tracing")
 SCHEDSTATS = Path("/proc/sys/kernel/sched_schedstats")
+#: Modules that nobody needs here.
+LARGE = ("ext4", "nf_tables")
+#: Files of modules that did not come from /lib/modules.
+MODULES = [TESTS, DRIVER]
 #: Of the guest's CPU, that a whole scan may take however busy the host is.
 SECONDS = 40
 
 
-@contextmanager
-def inline(*words: str) -> Iterator[None]:
-    subprocess.run(["insmod", TESTS / "ksonde_inline.ko", *words], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["rmmod", "ksonde_inline"], check=True)
-
-
 def parts(image: str = IMAGE) -> dict[str, integrity.Part]:
-    return {part.name: part for part in integrity.scan(image=image)}
+    return {part.name: part for part in integrity.scan(image=image, modules=MODULES)}
 
 
 def quiet(times: int) -> None:
@@ -53,8 +49,6 @@ def quiet(times: int) -> None:
         scanned = parts()
         assert [str(finding) for part in scanned.values() for finding in part.findings] == []
         assert scanned["entries"].why == ""
-        # What is being patched at each of the looks is said, and is no finding.
-        assert scanned["text"].why.endswith("modules are not compared: their entries only")
         for _ in range(20):
             found = inspection.look(Inspect.INTEGRITY, scanned["entries"].number)
             assert (found["findings"], found["why"]) == ([], "")
@@ -71,7 +65,48 @@ def test_a_clean_kernel() -> None:
     assert scanned["entries"].why == ""
     assert scanned["entries"].checked > 30000
     assert scanned["text"].checked == code_of("_etext") - code_of("_stext")
-    assert scanned["text"].why == "modules are not compared: their entries only"
+    assert scanned["text"].why == ""
+
+
+def test_clean_modules() -> None:
+    """All of them, with some large ones, and our own."""
+    subprocess.run(["modprobe", "-a", *LARGE], check=True)
+    with fixture("hello"):
+        part = parts()["module_text"]
+        assert (part.findings, part.why) == ((), "")
+        code = 0
+        for sections in Path("/sys/module").glob("*/sections"):
+            code += sections.parent.name in ("ksonde", "ksonde_hello", *LARGE)
+        assert code == 2 + len(LARGE)
+        assert part.checked > 1 << 20
+
+
+def test_a_change_in_a_module() -> None:
+    """Of one bit of an instruction far behind its function's begin."""
+    subprocess.run(["modprobe", *LARGE[:1]], check=True)
+    with fixture("inline", "function=ext4_fill_super", "body=1"):
+        scanned = parts()
+        assert [name for name, part in scanned.items() if part.findings] == ["module_text"]
+        (finding,) = scanned["module_text"].findings
+        where = re.fullmatch(r"ext4_fill_super\+0x([0-9a-f]+) \[ext4\]", finding.where)
+        assert where is not None
+        assert int(where[1], 16) > 16
+        assert finding.event == 704
+        assert finding.what == "the code was changed: 49, in the file 41"
+        assert finding.place is None
+    quiet(1)
+
+
+def test_a_module_of_another_build(tmp_path: Path) -> None:
+    """What has no file is said, and so is a file that is none of this module."""
+    with fixture("hello"):
+        part = {part.name: part for part in integrity.scan(image=IMAGE)}["module_text"]
+        assert part.findings == ()
+        assert "ksonde_hello: no file of it was found" in part.why.replace(", ", ": ")
+        other = tmp_path / "ksonde_hello.ko"
+        other.write_bytes((TESTS / "ksonde_helper.ko").read_bytes())
+        part = {part.name: part for part in integrity.scan(image=IMAGE, modules=[other])}["module_text"]
+        assert f"ksonde_hello: {other} is of another build" in part.why
 
 
 def test_a_scan_takes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,17 +122,19 @@ def test_a_scan_takes_seconds(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_the_command_with_a_packed_image() -> None:
-    command = [sys.executable, "-m", "ksonde", "scan", "--json", "--image", PACKED]
+    more = [word for path in MODULES for word in ("--modules", path)]
+    command = [sys.executable, "-m", "ksonde", "scan", "--json", "--image", PACKED, *more]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
-    last = json.loads(done.stdout)["parts"][-1]
-    assert (last["name"], last["findings"]) == ("text", [])
-    assert last["checked"] > 1 << 20
+    for part, name in zip(json.loads(done.stdout)["parts"][-2:], ("text", "module_text")):
+        assert (part["name"], part["findings"], part["why"]) == (name, [], "")
+        assert part["checked"] > 1 << 17
 
 
 def test_no_image_is_said() -> None:
     text = parts("/nowhere")["text"]
     assert (text.checked, text.findings) == (0, ())
+    assert parts("/nowhere")["module_text"].why == text.why
     assert text.why == "/nowhere: No such file or directory: entries only"
 
 
@@ -117,12 +154,14 @@ def test_an_image_of_another_build(tmp_path: Path) -> None:
 def test_a_jump_at_the_begin_of_a_function(past: int) -> None:
     """In place of what the function tracer has there, or past that."""
     trampoline = "ksonde_inline_trampoline"
-    with inline(f"past={past}"):
+    with fixture("inline", f"past={past}"):
         assert Path("/proc/self/comm").read_text()
         scanned = parts()
         found = sorted(name for name, part in scanned.items() if part.findings)
         # What the function tracer has is not in the baseline.
         assert found == (["baseline", "entries", "text"] if past else ["entries", "text"])
+        # The trampoline was written where its module has what does nothing.
+        assert scanned["module_text"].why == "ksonde_inline: 1 places were not understood (code)"
         function, code = code_of("vfs_read"), code_of(trampoline)
         for name in ("entries", "text"):
             (finding,) = scanned[name].findings
@@ -143,7 +182,7 @@ def test_a_jump_at_the_begin_of_a_function(past: int) -> None:
 
 def test_a_change_that_leads_nowhere() -> None:
     """Of one bit of an instruction: only the image can tell."""
-    with inline("past=1", "text=1"):
+    with fixture("inline", "past=1", "text=1"):
         scanned = parts()
         assert scanned["entries"].findings == ()
         (finding,) = scanned["text"].findings

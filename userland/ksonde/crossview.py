@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .inspection import Finding
+from .sockdiag import inodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterator
@@ -124,7 +125,7 @@ class CrossView:
 
         def look() -> tuple[int, set[Hashable]]:
             before = set(self._listed())
-            told = set(self._told())
+            told = set(inodes())
             after = set(self._listed())
             # What was listed before and after was there all the time.
             silent = (before & after) - told
@@ -135,7 +136,7 @@ class CrossView:
 
         try:
             checked, missed = self._twice(look)
-        except (OSError, ImportError) as error:
+        except OSError as error:
             return Compared(why=f"sockets cannot be listed: {error}")
         findings = (_missed("socket", inode, f"{hides[inode]} does not show it", 700) for inode in missed)
         return Compared(checked, tuple(findings))
@@ -152,13 +153,6 @@ class CrossView:
                 inode = int(line.split()[9])
                 if inode:
                     yield inode
-
-    def _told(self) -> Iterator[int]:
-        from .enrich.snapshot import Snapshot
-
-        for socket in Snapshot(str(self._proc)).sockets():
-            if socket["socket"]:
-                yield socket["socket"]
 
 
 def _missed(kind: str, name: Hashable, what: str, event: int) -> Finding:

@@ -257,7 +257,7 @@ class Device:
                     raise InspectionUnknown("code") from error
                 raise
             answer = uapi.InspectText.parse(bytes(argument))
-            found += buffer.raw[: answer.length]
+            found += memoryview(buffer)[: answer.length]
             if answer.length == answer.needed:
                 break
         return found

@@ -87,7 +87,8 @@ def scan(
         device: to ask; None: one that is opened for each part.
         image: of the running kernel, for the parts text and module_text; None: where distributions put it.
         modules: folders or files where modules' files are looked for, before those of the running kernel.
-        whole: with these two parts and `shown_sockets`, which take seconds and some 100 MB and 40 MB.
+        whole: with these two parts, which take seconds and some 100 MB, and shown_sockets, for which modules
+            are loaded.
 
     Raises:
         KsondeError: the driver cannot be asked.
@@ -95,7 +96,7 @@ def scan(
     import errno
 
     number = 0
-    compared = [name for name in _COMPARED if whole or name != _LARGE]
+    compared = [name for name in _COMPARED if whole or name != _LOADS]
     own = len(compared) + 2 * whole
     parts: dict[str, Part] = {}
     while True:
@@ -135,11 +136,11 @@ def _compared(parts: dict[str, Part], device: Device | None, names: list[str]) -
         yield Part(name, number, 0, compared.checked, compared.why, compared.findings)
 
 
-#: It needs pyroute2.
-_LARGE = "shown_sockets"
+#: It has the kernel load modules, the first time.
+_LOADS = "shown_sockets"
 #: Parts of user space: the driver's part that they compare with, if any, and how.
 _COMPARED: dict[str, tuple[str | None, Callable[[CrossView], Compared]]] = {
     "shown_processes": ("processes", CrossView.processes),
     "shown_modules": ("modules", CrossView.modules),
-    _LARGE: (None, CrossView.sockets),
+    _LOADS: (None, CrossView.sockets),
 }

@@ -5,15 +5,17 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass
+from itertools import chain, repeat
+from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
 from ksonde.inspection import Place as Owner
 
 from . import tables as _tables
 from .code import CALL, INT3, JUMP, is_idle, target
-from .image import Image, NoImage
+from .image import Image, NoImage, Section
 from .places import Bad, Context, Place, kinds, singles, static_call
 
 if TYPE_CHECKING:
@@ -110,7 +112,8 @@ def relocated(image: Image, name: str, moved: int) -> bytearray:
     Raises:
         NoImage: the image does not say how.
     """
-    text = bytearray(image.bytes_of(name))
+    section = image.sections.get(name, Section(0, 0, 0))
+    text = bytearray(memoryview(image.data)[section.offset : section.offset + section.size])
     if not moved:
         return text
     lists: list[list[int]] = [[]]
@@ -158,7 +161,7 @@ class _Comparison:
         return bool(self.known(address).owner.symbol)
 
     def _is_tracer(self, address: int) -> bool:
-        if self.context.is_own(address):
+        if address in (self.context.kernel or range(self._begin, self._begin + len(self._pristine))):
             return address in self._callers
         known = self.known(address)
         if not known.judged:
@@ -171,42 +174,45 @@ class _Comparison:
     def suspects(self, found: bytes) -> list[_Suspect]:
         """What is not right at the first look; what is right is taken over into the pristine text."""
         suspects = list(self._kinds(found))
-        covered = {
-            offset
-            for begin, there in self._tables.alternatives.items()
-            for offset in range(begin, begin + max(one.size for one in there))
-        }
-        suspects = [suspect for suspect in suspects if suspect.place.offset not in covered]
+        if suspects:
+            covered = {
+                offset
+                for begin, there in self._tables.alternatives.items()
+                for offset in range(begin, begin + max(one.size for one in there))
+            }
+            suspects = [suspect for suspect in suspects if suspect.place.offset not in covered]
         pristine = self._pristine
-        for place in singles(self._tables, bytes(pristine), found):
+        for place in singles(self._tables, pristine, found):
             end = place.offset + place.size
             expected, there = bytes(pristine[place.offset : end]), found[place.offset : end]
-            if expected != there:
-                bad = place.check(self.context, place.offset, expected, there)
-                if bad is not None:
-                    suspects.append(_Suspect(place, expected, there, bad))
-                pristine[place.offset : end] = there
+            bad = place.check(self.context, place.offset, expected, there)
+            if bad is not None:
+                suspects.append(_Suspect(place, expected, there, bad))
+            pristine[place.offset : end] = there
         return suspects + list(self._rest(found))
 
     def _kinds(self, found: bytes) -> Iterator[_Suspect]:
-        # There are hundreds of thousands: no more is done for each than has to be.
+        # There are hundreds of thousands: for most there is no step of Python's own.
         pristine = self._pristine
-        for kind in kinds(self._tables, bytes(pristine)):
-            size, forms, offsets = kind.size, kind.forms, kind.offsets
-            before = bytes(pristine)
-            if not forms:
-                offsets = [at for at in offsets if found[at : at + size] != before[at : at + size]]
-            for at in [at for at in offsets if found[at : at + size] not in forms]:
-                expected, there = before[at : at + size], found[at : at + size]
-                bad = None if expected == there else kind.check(self.context, at, expected, there)
-                if bad is not None:
-                    yield _Suspect(Place(kind.name, at, size, kind.check), expected, there, bad)
-            for at in offsets:
-                pristine[at : at + size] = found[at : at + size]
+        for kind in list(kinds(self._tables, pristine)):
+            size = kind.size
+            form = Struct(f"{size}s")
+            places = kind.offsets
+            if max(places, default=0) > len(found) - size:
+                places = list(filter(range(len(found) - size + 1).__contains__, places))
+            there = list(chain.from_iterable(map(form.unpack_from, repeat(found), places)))
+            if not kind.forms.issuperset(there):
+                for at, now in zip(places, there):
+                    if now not in kind.forms and now != pristine[at : at + size]:
+                        expected = bytes(pristine[at : at + size])
+                        bad = kind.check(self.context, at, expected, now)
+                        if bad is not None:
+                            yield _Suspect(Place(kind.name, at, size, kind.check), expected, now, bad)
+            deque(map(form.pack_into, repeat(pristine), places, there), maxlen=0)
 
     def _rest(self, found: bytes) -> Iterator[_Suspect]:
         """What differs at no known place."""
-        pristine = bytes(self._pristine)
+        pristine = self._pristine
         for page in range(0, len(pristine), _PAGE):
             one, other = pristine[page : page + _PAGE], found[page : page + _PAGE]
             if one == other:
@@ -214,7 +220,7 @@ class _Comparison:
             differ = int.from_bytes(one, "little") ^ int.from_bytes(other, "little")
             for match in _RUN.finditer(differ.to_bytes(len(one), "little")):
                 at, size = page + match.start(), match.end() - match.start()
-                expected, there = pristine[at : at + size], found[at : at + size]
+                expected, there = bytes(pristine[at : at + size]), found[at : at + size]
                 bad = self._unknown(self.context, at, expected, there)
                 if bad is not None:
                     yield _Suspect(Place("code", at, size, self._unknown), expected, there, bad)

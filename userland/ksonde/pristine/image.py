@@ -5,9 +5,13 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Image", "NoImage", "Section", "build_id", "find", "parse", "read", "unpacked"]
 
@@ -66,7 +70,7 @@ class Image:
     data: bytes | mmap
     machine: int
     sections: dict[str, Section]
-    relocations: list[int] = field(default_factory=list)
+    relocations: Sequence[int] = ()
 
     def bytes_of(self, name: str) -> bytes:
         """Of a section; none where there is no such section."""
@@ -106,7 +110,7 @@ def find(release: str, notes: bytes, version: bytes, path: str | None = None) ->
         except NoImage as error:
             why = f"{name}: {error}"
             continue
-        except (struct.error, ValueError) as error:
+        except (struct.error, ValueError, OverflowError) as error:
             why = f"{name} is damaged: {error}"
             continue
         if _is_same(image, notes, version):
@@ -222,4 +226,4 @@ def parse(path: str, data: bytes | mmap) -> Image:
             text = data[strings + name : data.find(b"\0", strings + name)].decode("ascii", "replace")
             sections[text] = Section(address, offset, length)
     rest = data[end : end + (len(data) - end & ~3)]
-    return Image(path, data, machine, sections, list(struct.unpack(f"<{len(rest) // 4}I", rest)))
+    return Image(path, data, machine, sections, struct.unpack(f"<{len(rest) // 4}I", rest))

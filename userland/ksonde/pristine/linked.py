@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Callable, NamedTuple, Optional
 
 from .image import Image, NoImage, Section
-from .objects import ALLOCATED, EXECUTABLE, WEAK
+from .objects import ALLOCATED, EXECUTABLE, NOBITS, WEAK
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -103,6 +103,8 @@ class _Linker:
                 continue
             self.addresses[number] = address
             if header.flags & EXECUTABLE and not header.name.startswith(_FREED):
+                if header.kind == NOBITS:
+                    raise ValueError("code is not in it")
                 self.code[number] = address
         if not self.code:
             raise NoImage("the kernel does not say where its code is")
@@ -199,7 +201,7 @@ def link(
 
     Raises:
         NoImage: it cannot be linked.
-        struct.error, ValueError, IndexError: the file is damaged.
+        DAMAGED: the file is.
     """
     linker = _Linker(module, sections, exports)
     begin = linker.begin

@@ -4,17 +4,17 @@
 from __future__ import annotations
 
 import errno
-import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ksonde.errors import DriverError
 
 from .compare import compare
-from .exports import exports
+from .exports import Exports
 from .image import NoImage
 from .linked import link
 from .modules import grouped, loaded
+from .objects import DAMAGED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +79,7 @@ class ModuleText:
         if not {"_text", "_stext", "_etext"} <= set(symbols):
             raise NoImage("the kernel does not say where its text is")
         self._kernel = range(symbols["_stext"], symbols["_etext"])
-        self._exports = exports(image, symbols["_text"] - image.sections[".text"].address)
+        self._exports = Exports(image, symbols["_text"] - image.sections[".text"].address)
         if not self._exports:
             raise NoImage(f"{image.path} does not say what the kernel exports")
         #: Of modules that others need.
@@ -110,7 +110,7 @@ class ModuleText:
                 self._why.append((name, "its code is not where the kernel says"))
         except NoImage as error:
             self._why.append((name, str(error)))
-        except (struct.error, ValueError, IndexError) as error:
+        except DAMAGED as error:
             self._why.append((name, f"its file is damaged: {error}"))
         return 0, []
 
@@ -118,8 +118,9 @@ class ModuleText:
         needed = found.needs()
 
         def exported(name: str) -> int | None:
-            if name in self._exports:
-                return self._exports[name]
+            own = self._exports.get(name)
+            if own is not None:
+                return own
             return next((there[name] for there in map(self._of, needed) if name in there), None)
 
         linked = link(found, module.sections, exported, self._live.code)
@@ -144,6 +145,6 @@ class ModuleText:
                 module = loaded(name, self._root)
                 if module is not None:
                     self._others[name] = self._files.find(module).exports(module.sections)
-            except (NoImage, struct.error, ValueError, IndexError):
+            except (NoImage, *DAMAGED):
                 pass
         return self._others[name]

@@ -4,13 +4,12 @@
 from __future__ import annotations
 
 import os
-import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .image import NoImage, build_id, read, unpacked
-from .objects import parse
+from .objects import DAMAGED, parse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -94,7 +93,7 @@ class Files:
         key = (module.name, module.build)
         if key not in self._known:
             if not module.build:
-                raise NoImage("has no build id")
+                raise NoImage("it has no build id")
             self._known[key] = self._find(module)
         return self._known[key]
 
@@ -141,7 +140,7 @@ def _parsed(path: Path) -> Object | str:
         return f"{path}: {error.strerror}"
     except NoImage as error:
         return f"{path}: {error}"
-    except (struct.error, ValueError, IndexError) as error:
+    except DAMAGED as error:
         return f"{path} is damaged: {error}"
 
 

@@ -13,15 +13,29 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from mmap import mmap
 
-__all__ = ["ALLOCATED", "EXECUTABLE", "GLOBAL", "WEAK", "Header", "Object", "Symbol", "parse"]
+__all__ = [
+    "ALLOCATED",
+    "DAMAGED",
+    "EXECUTABLE",
+    "GLOBAL",
+    "NOBITS",
+    "WEAK",
+    "Header",
+    "Object",
+    "Symbol",
+    "parse",
+]
 
+#: What reading a damaged file ends with.
+DAMAGED = (struct.error, ValueError, IndexError, OverflowError)
 ALLOCATED, EXECUTABLE = 2, 4
 GLOBAL, WEAK = 1, 2
 _X86_64 = 62
 _RELOCATABLE = 1
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _SYMBOL = struct.Struct("<IBBHQQ")
-_SYMBOLS, _NOTE, _NOBITS = 2, 7, 8
+NOBITS = 8
+_SYMBOLS, _NOTE = 2, 7
 
 
 class Header(NamedTuple):
@@ -79,9 +93,9 @@ class Object:
         return b"".join(self.bytes_of(header) for header in self.headers if header.kind == _NOTE)
 
     def bytes_of(self, header: Header) -> bytes:
-        """Of a section."""
-        if header.kind == _NOBITS:
-            return bytes(header.size)
+        """Of a section; nothing of one that is not in the file."""
+        if header.kind == NOBITS:
+            return b""
         return self.data[header.offset : header.offset + header.size]
 
     def name(self, symbol: Symbol) -> str:
@@ -114,7 +128,7 @@ def parse(path: str, data: bytes | mmap) -> Object:
 
     Raises:
         NoImage: it is none.
-        struct.error, ValueError, IndexError: it is damaged.
+        DAMAGED: it is.
     """
     if data[:6] != b"\x7fELF\2\1" or struct.unpack_from("<HH", data, 16) != (_RELOCATABLE, _X86_64):
         raise NoImage("it is no module of this architecture")
@@ -128,6 +142,9 @@ def parse(path: str, data: bytes | mmap) -> Object:
         Header(_text(data, base + name), kind, flags, offset, length, link, info)
         for name, kind, flags, _address, offset, length, link, info, *_ in raw
     ]
+    for header in headers:
+        if header.kind != NOBITS and header.offset + header.size > len(data):
+            raise ValueError("a section lies outside of it")
     for header in headers:
         if header.kind == _SYMBOLS:
             rows = _SYMBOL.iter_unpack(data[header.offset : header.offset + header.size])

@@ -266,7 +266,7 @@ class Kind:
     check: Check
 
 
-def kinds(tables: Tables, pristine: bytes) -> Iterator[Kind]:
+def kinds(tables: Tables, pristine: bytes | bytearray) -> Iterator[Kind]:
     """The many."""
     returns = frozenset((b"\xc3\xcc\xcc\xcc\xcc", b"\xc3\x90\x90\x90\x90"))
     no_lock = _one_of("a lock has become something else", _LOCKS)
@@ -287,21 +287,32 @@ def kinds(tables: Tables, pristine: bytes) -> Iterator[Kind]:
     yield Kind("retpoline", long, 6, frozenset(), _retpoline)
 
 
-def _is_conditional(code: bytes, at: int) -> bool:
+def _is_conditional(code: bytes | bytearray, at: int) -> bool:
     return code[at] == 0x0F and code[at + 1] & 0xF0 == 0x80
 
 
-def singles(tables: Tables, pristine: bytes, found: bytes) -> Iterator[Place]:
-    """Those that each have a check of their own; alternatives come last, as other places lie in them."""
+def singles(tables: Tables, pristine: bytearray, found: bytes) -> Iterator[Place]:
+    """Those that each have a check of their own, where they differ.
+
+    Alternatives come last, as other places lie in them: what was right in these is in pristine by then.
+    """
+
+    def differs(offset: int, size: int) -> bool:
+        return found[offset : offset + size] != pristine[offset : offset + size]
+
     for offset, label in tables.jumps.items():
-        short = pristine[offset] == 0xEB or pristine[offset : offset + 2] == b"\x66\x90"
-        yield Place("jump label", offset, 2 if short else 5, _to(label))
+        size = 2 if pristine[offset] == 0xEB or pristine[offset : offset + 2] == b"\x66\x90" else 5
+        if differs(offset, size):
+            yield Place("jump label", offset, size, _to(label))
     for offsets, size in tables.constants.values():
         if offsets:
             values = [found[offset : offset + size] for offset in offsets]
             check = _constant(max(set(values), key=values.count))
-            yield from (Place("constant", offset, size, check) for offset in offsets)
+            yield from (Place("constant", offset, size, check) for offset in offsets if differs(offset, size))
     for offset, size in tables.paravirt:
-        yield Place("paravirt", offset, size, _paravirt)
+        if differs(offset, size):
+            yield Place("paravirt", offset, size, _paravirt)
     for offset, there in tables.alternatives.items():
-        yield Place("alternative", offset, max(one.size for one in there), _with(there))
+        size = max([one.size for one in there])
+        if differs(offset, size):
+            yield Place("alternative", offset, size, _with(there))

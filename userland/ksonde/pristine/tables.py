@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from operator import add
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -68,8 +69,10 @@ class _Reader:
 
     def own(self, offsets: list[int]) -> list[int]:
         """Those that are in the text: the code of the start is gone."""
-        size = self.text.size
-        return [offset for offset in offsets if 0 <= offset < size]
+        inside = range(self.text.size)
+        if not offsets or (min(offsets) in inside and max(offsets) in inside):
+            return offsets
+        return list(filter(inside.__contains__, offsets))
 
     def relative(self, name: str) -> list[int]:
         """A section of distances from where each stands."""
@@ -81,7 +84,7 @@ class _Reader:
             return []
         base = self.image.sections[name].address - to
         values = struct.unpack(f"<{len(data) // 4}i", data[: len(data) & ~3])
-        return [base + 4 * number + value for number, value in enumerate(values)]
+        return list(map(add, values, range(base, base + len(data), 4)))
 
     def _returned(self, address: int) -> bytes:
         """The replacements with plain returns in them: they are patched before they are put anywhere."""
@@ -120,10 +123,9 @@ class _Reader:
                     begin = there - section.address
                     if not 0 <= offset < self.text.size:
                         continue
-                    codes = {code[begin : begin + count] for code in (self._replacements, returned)}
-                    found.setdefault(offset, []).extend(
-                        Alternative(length, code, there) for code in sorted(codes)
-                    )
+                    codes = {self._replacements[begin : begin + count], returned[begin : begin + count]}
+                    here = found.setdefault(offset, [])
+                    here += [Alternative(length, code, there) for code in sorted(codes)]
                 return found
         self.unknown.append(".altinstructions")
         return found
@@ -148,7 +150,7 @@ class _Reader:
     def traced(self) -> list[int]:
         _, data = self.between("__start_mcount_loc", "__stop_mcount_loc")
         base = self.text.address
-        return self.own([place - base for place in struct.unpack(f"<{len(data) // 8}Q", data)])
+        return self.own(list(map((-base).__add__, struct.unpack(f"<{len(data) // 8}Q", data))))
 
     def jumps(self) -> dict[int, int]:
         address, data = self.between("__start___jump_table", "__stop___jump_table")
