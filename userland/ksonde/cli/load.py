@@ -18,7 +18,7 @@ def load(
     parameters: Annotated[
         Optional[list[str]],
         typer.Argument(
-            ..., metavar="[NAME=VALUE]...", help="Parameters: ring_max, sessions_max, cache_entries, baseline."
+            ..., metavar="[NAME=VALUE]...", help="Parameters: ring_max, cache_entries, baseline, ..."
         ),
     ] = None,
     module: Annotated[
