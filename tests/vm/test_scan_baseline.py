@@ -96,6 +96,19 @@ def test_a_jump_behind_the_begin_of_a_function() -> None:
     quiet(1)
 
 
+def test_a_jump_label_that_leads_elsewhere() -> None:
+    """The baseline leaves it out: it is looked where it leads."""
+    with fixture("label"):
+        at = int(Path("/sys/module/ksonde_label/parameters/place").read_text())
+        (finding,) = baseline().findings
+        name, _, offset = finding.where.partition("+")
+        assert (finding.event, symbol(name) + int(offset, 16)) == (704, at)
+        assert finding.what.startswith("a jump label leads elsewhere than to its target: now e9 ")
+        assert finding.place is not None
+        assert (finding.place.symbol, finding.place.module) == ("ksonde_label_trampoline", "ksonde_label")
+    quiet(1)
+
+
 def test_a_change_that_leads_nowhere() -> None:
     """Of one bit of an instruction."""
     with fixture("inline", "past=1", "text=1"):
@@ -121,7 +134,7 @@ def test_a_probe_hides_nothing_but_its_place() -> None:
         assert placed
         part = baseline()
         assert [finding.where.partition("+")[0] for finding in part.findings] == ["vfs_read"]
-        assert "places have kprobes and were not compared" in part.why
+        assert "; not compared where kprobes are: " in part.why
     assert baseline().why == SAID
 
 

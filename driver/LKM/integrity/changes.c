@@ -318,13 +318,13 @@ static void changes_say(struct changes_look *look, bool taken_anew)
 				  "; taken anew, as a second CPU has come");
 	if (look->probes)
 		used += scnprintf(scan->said + used, sizeof(scan->said) - used,
-				  "; %u places have kprobes and were not compared", look->probes);
+				  "; not compared where kprobes are: %u places", look->probes);
 	if (look->unread)
 		used += scnprintf(scan->said + used, sizeof(scan->said) - used,
 				  "; %u bytes could not be read", look->unread);
 	if (look->unjudged + look->many)
 		used += scnprintf(scan->said + used, sizeof(scan->said) - used,
-				  "; %u places were changed and not judged",
+				  "; changed, but not judged: %u places",
 				  look->unjudged + look->many);
 	if (look->crowded)
 		scnprintf(scan->said + used, sizeof(scan->said) - used,

@@ -24,7 +24,7 @@
 #define PLACE_TEXT_MAX	BIT(32 - PLACE_BITS)
 /* Of the text, in which the tracer's places are asked for with preemption off. */
 #define PATCHED_WINDOW	512
-#define PATCHED_CHUNK	65536
+#define PATCHED_CHUNK	8192
 
 struct patched_look {
 	struct ks_patched *patched;

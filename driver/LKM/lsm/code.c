@@ -233,7 +233,7 @@ static void code_keys(struct ks_lsm_code *code, struct code_work *work)
 	}
 	code->count = kept;
 	if (!kept)
-		code->why = code->why ?: "no function refers to what has the symbol of a static call";
+		code->why = code->why ?: "no function refers to a static call that has a symbol";
 }
 
 static void code_calls(struct ks_lsm_code *code)
