@@ -89,7 +89,7 @@ def test_somebody_else_comes_later(tmpfs: Path, event: str, patches: int) -> Non
         if event in NEXT:
             assert records(session, tmpfs)
     with fixture("direct", *words):
-        assert act(f"open={os.O_RDWR | os.O_CREAT}:0:{tmpfs}/x")["open"]["result"] == 0
+        assert act(f"open={os.O_RDWR | os.O_CREAT}:0:{tmpfs}/x")["open"]["result"] >= 0
 
 
 def test_files_that_are_closed_without_the_trampoline(tmpfs: Path) -> None:
