@@ -112,13 +112,14 @@ def test_nothing_is_found_under_load(
     (TRACING / "set_ftrace_filter").write_text("vfs_* security_* ext4_*\n")
     acts = (functions, kprobes, jump_labels, modules, performance)
     with ksonde.open(["execve", "connect", "open", "update_cred"]), busy(*acts) as done:
-        for _ in range(scans):
+        for number in range(1, scans + 1):
             for part in integrity.scan(image=str(IMAGE), modules=[TESTS, DRIVER]):
                 found += [f"{part.name}: {finding}" for finding in part.findings]
                 if part.why:
                     unsure.add(f"{part.name}: {part.why}")
-            with capsys.disabled():
-                print("." if not found else "F", end="", flush=True)
+            if number % 10 == 0:
+                with capsys.disabled():
+                    print(f"\n{number} scans, {len(found)} findings", flush=True)
             hooks = lsm_hooks.Hooks.parse(inspection.look(Inspect.LSM))
             found += [str(finding) for finding in hooks.findings(lsm_hooks.booted())]
     with capsys.disabled():
