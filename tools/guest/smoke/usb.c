@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The machine has a controller with a device; the kernel's modules for it, if
- * it has modules for it, are loaded.  Then the driver lets go of the root hub,
- * and with it of what is plugged into it, and takes it again.
+ * it has modules for it, are loaded.  Then the driver lets go of the device,
+ * and takes it again.  Not of the hub: kernel 7.3 then waits for ever for what
+ * is plugged into it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -149,11 +150,8 @@ void acts_usb(void)
 	strncat(hub, name, strcspn(name, "-"));
 	say_device("usb_hub", hub);
 	say_device("usb_device", name);
-	unbound = tell(DRIVER "unbind", hub);
-	bound = tell(DRIVER "bind", hub);
-	if (!wait_for_device(name))
-		die("the USB device has not come back");
-	say_device("usb_hub_again", hub);
+	unbound = tell(DRIVER "unbind", name);
+	bound = tell(DRIVER "bind", name);
 	say_device("usb_device_again", name);
 	say("act usb {\"tgid\": %d, \"modules\": %d, \"unbind\": %d, \"bind\": %d}", getpid(), loaded,
 	    unbound, bound);

@@ -493,27 +493,28 @@ class Checker:
             self.said.notes.append(f"USB: {facts['skipped']}")
             return
         if facts["unbind"] or facts["bind"]:
-            self._fail("usb_device", f"the kernel refused to take the hub's driver away: {facts}")
-        hub, device = self._usb_fields("hub"), self._usb_fields("device")
-        hub_again, device_again = self._usb_fields("hub_again"), self._usb_fields("device_again")
-        # Where USB is built in they were there before anybody looked; one's number is another each time.
-        known = ("hub", [hub, hub_again]), ("device", [device, device_again])
-        for what, fields in known:
-            came = fields if facts["modules"] else fields[1:]
-            found = self._of_device(1, fields[0]["device_path"])
-            if len(found) != len(came):
-                self._fail("usb_device", f"{what}: it came {len(found)} times, not {len(came)}")
-            for record, data in zip(found, came):
-                self._same(record, f"{what} added", **data)
-            for record in found[-1:] if what == "hub" else []:
-                self._same(record, "hub added", tgid=facts["tgid"])
-        unplugged = {"configuration": None, "interfaces": None}
-        for what, data in (("hub", hub), ("device", {**device, **unplugged})):
-            found = self._of_device(2, data["device_path"])
-            if len(found) != 1:
-                self._fail("usb_device", f"{what}: it went {len(found)} times, not once")
-            for record in found:
-                self._same(record, f"{what} removed", tgid=facts["tgid"], **data)
+            self._fail("usb_device", f"the kernel refused to take the device's driver away: {facts}")
+        hub, device, again = (self._usb_fields(what) for what in ("hub", "device", "device_again"))
+        # Where USB is built in they were there before anybody looked.
+        loaded = bool(facts["modules"])
+        self._usb_came("hub", [hub] if loaded else [], hub)
+        last = self._usb_came("device", [device, again] if loaded else [again], device)
+        gone = self._of_device(2, device["device_path"])
+        if len(gone) != 1:
+            self._fail("usb_device", f"device: it went {len(gone)} times, not once")
+        for record in gone:
+            self._same(record, "device removed", **device)
+        for record in (*gone, *last):
+            self._same(record, "by the act", tgid=facts["tgid"])
+
+    def _usb_came(self, what: str, came: list[dict[str, Any]], fields: dict[str, Any]) -> list[ksonde.Record]:
+        """Compare the times that a device came; return the last one."""
+        found = self._of_device(1, fields["device_path"])
+        if len(found) != len(came):
+            self._fail("usb_device", f"{what}: it came {len(found)} times, not {len(came)}")
+        for record, data in zip(found, came):
+            self._same(record, f"{what} added", **data)
+        return found[-1:]
 
     def _usb_fields(self, what: str) -> dict[str, Any]:
         facts = self.said.acts[f"usb_{what}"]
