@@ -225,19 +225,20 @@ static void lsm_write_ways(struct lsm_scan *scan)
 int ks_lsm_write(struct ks_text *text, bool addresses)
 {
 	struct lsm_scan *scan = kvzalloc(sizeof(*scan), GFP_KERNEL);
-	unsigned int hook;
+	/* Before v5.8 there are none: no number is less. */
+	unsigned int hook, hooks = ARRAY_SIZE(ks_lsm_names);
 
 	if (!scan)
 		return -ENOMEM;
 	scan->text = text;
 	scan->addresses = addresses;
-	if (ARRAY_SIZE(ks_lsm_names))
+	if (hooks)
 		scan->table = ks_symbol(KS_LSM_TABLE);
 	ks_lsm_code_read(&scan->code);
 	ks_text_add(text, "\"kind\":\"%s\",\n", KS_LSM_KIND);
 	lsm_write_ways(scan);
 	ks_text_add(text, "\"hooks\":[");
-	for (hook = 0; hook < ARRAY_SIZE(ks_lsm_names); hook++)
+	for (hook = 0; hook < hooks; hook++)
 		lsm_write_hook(scan, hook);
 	ks_text_add(text, "]");
 	ks_lsm_code_free(&scan->code);

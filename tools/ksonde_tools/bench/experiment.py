@@ -199,6 +199,8 @@ class Experiment:
                 *([f"prefer={self.prefer}"] if self.prefer else []),
             ]
             steps.append(f"$B insmod /ksonde.ko budget=0 {' '.join(words)} || fail insmod")
+            # The baseline of the kernel's code is taken once, some seconds long, beside what runs.
+            steps.append("$B sleep 20")
             if self.symbols:
                 steps.append("$B grep -i ' t ' /proc/kallsyms")
             if "loaded" in self.cases:
