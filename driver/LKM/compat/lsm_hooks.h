@@ -169,4 +169,10 @@ static inline bool ks_lsm_next(struct ks_lsm_walk *walk, struct ks_lsm_callback 
 }
 #endif
 
+/* How many there are; 0 before v5.8, and no compiler says then that no number is less. */
+static inline unsigned int ks_lsm_hooks(void)
+{
+	return ARRAY_SIZE(ks_lsm_names);
+}
+
 #endif /* KS_COMPAT_LSM_HOOKS_H */

@@ -50,7 +50,7 @@ int ks_lsm_hook(const char *name, size_t length)
 {
 	unsigned int i;
 
-	for (i = 0; i < ARRAY_SIZE(ks_lsm_names); i++) {
+	for (i = 0; i < ks_lsm_hooks(); i++) {
 		if (!strncmp(ks_lsm_names[i].name, name, length) &&
 		    !ks_lsm_names[i].name[length])
 			return i;
@@ -171,7 +171,7 @@ static void code_lists(struct ks_lsm_code *code, struct code_work *work)
 	}
 	for (i = 0; i < code->count; i++) {
 		code->refs[i].hook = -1;
-		for (hook = 0; hook < ARRAY_SIZE(ks_lsm_names); hook++) {
+		for (hook = 0; hook < ks_lsm_hooks(); hook++) {
 			if (code->refs[i].place == code->table + ks_lsm_names[hook].offset)
 				code->refs[i].hook = hook;
 		}
@@ -273,7 +273,7 @@ void ks_lsm_code_read(struct ks_lsm_code *code)
 {
 	struct code_work *work;
 
-	if (!ARRAY_SIZE(ks_lsm_names)) {
+	if (!ks_lsm_hooks()) {
 		code->why = "the names of this kernel's hooks are not known";
 		return;
 	}

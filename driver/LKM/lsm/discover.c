@@ -210,7 +210,7 @@ static void lsm_write_ways(struct lsm_scan *scan)
 	ks_text_add(text, "\"by_symbol\":{\"found\":%s,\"table\":\"%s\",\"why\":\"%s\"",
 		    scan->table ? "true" : "false", KS_LSM_TABLE,
 		    scan->table ? "" :
-		    ARRAY_SIZE(ks_lsm_names) ? "the table has no symbol in this kernel" :
+		    ks_lsm_hooks() ? "the table has no symbol in this kernel" :
 		    "the names of this kernel's hooks are not known");
 	if (scan->addresses && scan->table)
 		ks_text_add(text, ",\"address\":\"0x%lx\"", scan->table);
@@ -225,20 +225,19 @@ static void lsm_write_ways(struct lsm_scan *scan)
 int ks_lsm_write(struct ks_text *text, bool addresses)
 {
 	struct lsm_scan *scan = kvzalloc(sizeof(*scan), GFP_KERNEL);
-	/* Before v5.8 there are none: no number is less. */
-	unsigned int hook, hooks = ARRAY_SIZE(ks_lsm_names);
+	unsigned int hook;
 
 	if (!scan)
 		return -ENOMEM;
 	scan->text = text;
 	scan->addresses = addresses;
-	if (hooks)
+	if (ks_lsm_hooks())
 		scan->table = ks_symbol(KS_LSM_TABLE);
 	ks_lsm_code_read(&scan->code);
 	ks_text_add(text, "\"kind\":\"%s\",\n", KS_LSM_KIND);
 	lsm_write_ways(scan);
 	ks_text_add(text, "\"hooks\":[");
-	for (hook = 0; hook < hooks; hook++)
+	for (hook = 0; hook < ks_lsm_hooks(); hook++)
 		lsm_write_hook(scan, hook);
 	ks_text_add(text, "]");
 	ks_lsm_code_free(&scan->code);
