@@ -6,12 +6,20 @@
 #define KS_COMPAT_DESC_H
 
 #include <linux/types.h>
+#include <linux/version.h>
 
 #ifdef CONFIG_X86_64
 #include <asm/desc.h>
 #include "uaccess.h"
 
 #define KS_IDT_GATES	256
+
+/* Before v5.8 the entries of interrupts are apart from those of exceptions, in .irqentry.text. */
+#if LINUX_VERSION_CODE < KERNEL_VERSION(5, 8, 0)
+#define KS_IDT_INTERRUPTS(which)	ks_symbol("__irqentry_text_" which)
+#else
+#define KS_IDT_INTERRUPTS(which)	0UL
+#endif
 
 /* Of this CPU; 0: it has none, as with FRED (v6.9, 14619d912b65). */
 static inline unsigned long ks_idt(void)
@@ -41,6 +49,7 @@ static inline bool ks_idt_handler(unsigned long idt, unsigned int number, unsign
 }
 #else
 #define KS_IDT_GATES	0
+#define KS_IDT_INTERRUPTS(which)	0UL
 #define KS_IDT_MAPPED	0UL
 
 static inline unsigned long ks_idt(void)

@@ -25,6 +25,8 @@ static void idt_read(void *data)
 struct idt_code {
 	unsigned long begin;	/* of the entry code; 0: not known */
 	unsigned long end;
+	unsigned long interrupts;	/* of old kernels; 0: not apart */
+	unsigned long interrupts_end;
 	unsigned long early;
 };
 
@@ -35,7 +37,8 @@ static bool idt_is_right(const struct idt_code *code, u32 number, unsigned long 
 		return true;
 	if (!code->begin || !code->end)
 		return ks_owner_is_kernel(handler);
-	return handler >= code->begin && handler < code->end;
+	return (handler >= code->begin && handler < code->end) ||
+	       (handler >= code->interrupts && handler < code->interrupts_end);
 }
 
 static void idt_gates(struct ks_scan *scan, unsigned long table)
@@ -43,6 +46,8 @@ static void idt_gates(struct ks_scan *scan, unsigned long table)
 	struct idt_code code = {
 		.begin = ks_symbol("__entry_text_start"),
 		.end = ks_symbol("__entry_text_end"),
+		.interrupts = KS_IDT_INTERRUPTS("start"),
+		.interrupts_end = KS_IDT_INTERRUPTS("end"),
 		.early = ks_symbol("early_idt_handler_array"),
 	};
 	unsigned long handler;

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ksonde_tools.initramfs import _Archive as Archive
 from ksonde_tools.kernel import _unpack_image
+from ksonde_tools.machine import EMULATED
 
 from .build import Built
 from .need import need
@@ -39,9 +40,6 @@ _MACHINES = {
 _USB = ("-device", "qemu-xhci,id=usb", "-device", "usb-tablet,bus=usb.0")
 #: no_timer_check (x86): an emulated CPU that has to wait for the machine is not a timer that is broken.
 _WORDS = "no_timer_check loglevel=6 printk.devkmsg=on panic_on_warn=1 oops=panic panic=-1 rdinit=/init"
-#: One thread for all CPUs: with one each, QEMU 7.2 runs old translations of code that another CPU has just
-#: patched (breakpoints of ftrace and jump labels that are gone, "Oops: int3"), here in 3 of 11 boots at load.
-_ACCEL = "tcg,thread=single"
 _OPENSBI = Path("/usr/lib/riscv64-linux-gnu/opensbi")
 #: Where the PVH entry is: QEMU starts an ELF file by it, and none without.
 _PVH = re.compile(rb"\x04\0\0\0[\x04\x08]\0\0\0\x12\0\0\0Xen\0")
@@ -80,7 +78,7 @@ def boot(row: Row, image: Path, built: Built, log: Path) -> Boot:
             program,
             *words,
             "-accel",
-            _ACCEL,
+            EMULATED,
             "-smp",
             "2",
             "-m",

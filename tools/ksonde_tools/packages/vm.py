@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ksonde_tools.common import ROOT, ToolError, say
 from ksonde_tools.kernel import _unpack_image
-from ksonde_tools.machine import bad_lines
+from ksonde_tools.machine import EMULATED, bad_lines
 
 from . import root
 from .report import Report
@@ -69,7 +69,7 @@ class Disk:
             image, answers = Path(folder) / "kernel", Path(folder) / "answers"
             image.write_bytes(_unpack_image((self._system / f"boot/vmlinuz-{kernel}").read_bytes()))
             answers.touch()
-            command = [program, "-machine", "q35", "-cpu", "max", "-accel", "tcg,thread=multi,tb-size=512"]
+            command = [program, "-machine", "q35", "-cpu", "max", "-accel", f"{EMULATED},tb-size=512"]
             command += ["-smp", "2", "-m", "2G", "-nodefaults", "-no-user-config", "-display", "none"]
             command += ["-nic", "none", "-no-reboot", "-snapshot"]
             command += ["-drive", f"file={self._image},format=raw,if=virtio"]
