@@ -42,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--cpus", type=int, default=2, help="of the virtual machine")
     parser.add_argument("--memory", default="2G", help="of the virtual machine")
     parser.add_argument(
-        "--timeout", type=float, default=2400.0, metavar="SECONDS", help="of the virtual machine"
+        "--timeout", type=float, default=2700.0, metavar="SECONDS", help="of the virtual machine"
     )
     parser.add_argument("pytest", nargs="*", metavar="PYTEST-ARGUMENT")
     return parser
