@@ -209,10 +209,11 @@ static bool session_at_random(void)
 	return started;
 }
 
+/* By 1 % in one of six runs none of 30 sessions was refused. */
 static void random_knobs(const char *fault)
 {
 	knob(fault, "task-filter", "Y");
-	knob(fault, "probability", "1");
+	knob(fault, "probability", "5");
 	knob(fault, "times", "-1");
 }
 
