@@ -8,6 +8,7 @@
  * The last connections that had an answer each have a place; one that has lost
  * its place is taken up again where an answer begins with a buffer.
  */
+#include <linux/atomic.h>
 #include <linux/hash.h>
 #include <linux/kernel.h>
 #include <linux/moduleparam.h>
@@ -46,8 +47,18 @@ struct bucket {
 static struct bucket *buckets;
 
 /* Reads of a server's bytes of which no answer could be made, since load. */
-static unsigned long dns_lost;
-module_param(dns_lost, ulong, 0444);
+static atomic64_t dns_lost;
+
+static int lost_show(char *buffer, const struct kernel_param *parameter)
+{
+	return scnprintf(buffer, PAGE_SIZE, "%lld\n", (long long)atomic64_read(&dns_lost));
+}
+
+static const struct kernel_param_ops lost_ops = {
+	.get = lost_show,
+};
+
+module_param_cb(dns_lost, &lost_ops, NULL, 0444);
 MODULE_PARM_DESC(dns_lost, "reads of DNS answers over TCP of which the begin was not seen");
 
 static struct bucket *bucket_of(const struct sock *sk)
@@ -136,7 +147,7 @@ static void read_from(struct ks_hook *hook, const struct sock *sk, const struct 
 	if (place && ks_dns_stream_join(&place->stream, skb, first - start, &at, end))
 		take(hook, sk, &place->stream, skb, at, end);
 	if (!place || place->stream.lost)
-		WRITE_ONCE(dns_lost, dns_lost + 1);
+		atomic64_inc(&dns_lost);
 	if (place)
 		place_give_back(place);
 }

@@ -2,9 +2,9 @@
 /*
  * The baseline: a sum of every 16 bytes of the kernel's text, taken once after
  * load by a worker that sleeps now and then.  What the kernel patches itself is
- * left out.  The sums are of a family with random keys: no change is kept by
- * more than one of 65536 of them, whatever it is, as long as the keys are not
- * known.  Who can read them can change the sums as well.
+ * left out.  The sums have random keys: whatever a change of a block is, one in
+ * 65536 keys does not show it, as long as they are not known.  Who can read
+ * them can change the sums as well.
  */
 #include <linux/completion.h>
 #include <linux/cpumask.h>
@@ -14,10 +14,10 @@
 #include <linux/random.h>
 #include <linux/slab.h>
 #include <linux/string.h>
-#include <linux/workqueue.h>
 #include "../compat/kprobes.h"
 #include "../compat/mm.h"
 #include "../compat/uaccess.h"
+#include "../compat/workqueue.h"
 #include "../engine/hook.h"
 #include "baseline.h"
 #include "probed.h"
@@ -196,7 +196,7 @@ void ks_baseline_begin(void)
 {
 	/* Who loads it so wants as little as can be to be run. */
 	if (baseline && ks_engine_observes())
-		queue_work(system_unbound_wq, &baseline_worker);
+		queue_work(ks_unbound_wq, &baseline_worker);
 	else
 		complete_all(&baseline_done);
 }

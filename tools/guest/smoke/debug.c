@@ -209,7 +209,7 @@ static bool session_at_random(void)
 	return started;
 }
 
-/* By 1 % in one of six runs none of 30 sessions was refused. */
+/* By 1 % some six of a hundred sessions are refused: of 30 none in one run of six. */
 static void random_knobs(const char *fault)
 {
 	knob(fault, "task-filter", "Y");

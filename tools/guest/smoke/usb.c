@@ -2,8 +2,8 @@
 /*
  * The machine has a controller with a device; the kernel's modules for it, if
  * it has modules for it, are loaded.  Then the driver lets go of the device,
- * and takes it again.  Not of the hub: kernel 7.3 then waits for ever for what
- * is plugged into it.
+ * and takes it again.  Not of the hub: with 7.3 that never came to an end here,
+ * a worker of the kernel held its lock; why is not known.
  */
 #include <dirent.h>
 #include <errno.h>
