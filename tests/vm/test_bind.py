@@ -3,19 +3,17 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
 import socket
 import struct
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bpf
 from acting import NASTY, Facts, Tap, act, context_of, flags_of, waiting
 
 EVENTS = ["bind"]
@@ -162,62 +160,16 @@ def test_refused(tap: Tap, bits: int) -> None:
     check(tap, short, bits)
 
 
-def btf_id(function: bytes) -> int:
-    """The number of a function among the kernel's types."""
-    text = Path("/sys/kernel/btf/vmlinux").read_bytes()
-    _, _, _, head, begin, length, strings, size = struct.unpack_from("=HBBIIIII", text)
-    name = text.index(b"\0" + function + b"\0", head + strings, head + strings + size) + 1 - head - strings
-    #: Bytes behind a type by its kind, and behind each of its parts.
-    once, each = {1: 4, 3: 12, 14: 4, 17: 4}, {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
-    at, number = head + begin, 1
-    while at < head + begin + length:
-        called, info, _ = struct.unpack_from("=III", text, at)
-        kind = info >> 24 & 31
-        if (called, kind) == (name, 12):
-            return number
-        at += 12 + once.get(kind, 0) + each.get(kind, 0) * (info & 0xFFFF)
-        number += 1
-    raise LookupError(function)
-
-
-def bpf(command: int, attributes: bytes) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    made = int(libc.syscall(321, command, attributes, len(attributes)))
-    assert made >= 0, os.strerror(ctypes.get_errno())
-    return made
-
-
-@contextmanager
-def refused_by_a_module(tgid: int) -> Iterator[None]:
-    """A program of BPF's security module does not let this process bind anything."""
-    code = b"".join(
-        struct.pack("=BBhi", *one)
-        for one in (
-            (0x85, 0, 0, 14),  # r0 = bpf_get_current_pid_tgid()
-            (0x77, 0, 0, 32),  # r0 >>= 32
-            (0x15, 0, 2, tgid),  # if r0 == tgid goto +2
-            (0xB7, 0, 0, 0), (0x95, 0, 0, 0),  # return 0
-            (0xB7, 0, 0, -errno.EACCES), (0x95, 0, 0, 0),  # return -EACCES
-        )
-    )  # fmt: skip
-    program, licence = ctypes.create_string_buffer(code), ctypes.create_string_buffer(b"GPL")
-    where = ctypes.addressof(program), ctypes.addressof(licence)
-    about = struct.pack("=IIQQIIQII16sII", 29, len(code) // 8, *where, 0, 0, 0, 0, 0, b"", 0, 27)
-    loaded = bpf(5, about.ljust(108, b"\0") + struct.pack("=I", btf_id(b"bpf_lsm_socket_bind")))
-    link = bpf(17, struct.pack("=QI", 0, loaded).ljust(16, b"\0"))
-    try:
-        yield
-    finally:
-        os.close(link)
-        os.close(loaded)
-
-
 def test_refused_by_a_security_module(tap: Tap, bits: int) -> None:
     """It never comes to the protocol."""
     if "bpf" not in Path("/sys/kernel/security/lsm").read_text().split(","):
         pytest.skip("cannot run here: BPF's security module is off")
     target = waiting("ready", f"bindto={INET}:{STREAM}:0:{inet('127.0.0.1', 4251).hex()}", bits=bits)
-    with refused_by_a_module(target.facts["tgid"]):
+    code = bpf.refuses(target.facts["tgid"])
+    with (
+        bpf.program(bpf.LSM_PROGRAM, bpf.LSM_MAC, "bpf_lsm_socket_bind", code=code) as program,
+        bpf.attached(program),
+    ):
         facts = target.go()["bindto"]
     assert facts["result"] == -errno.EACCES
     check(tap, facts, bits, port=4251, address="127.0.0.1")

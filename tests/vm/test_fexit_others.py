@@ -3,23 +3,19 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import os
-import struct
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+import bpf
 import ksonde
 from acting import TESTS, Tap, act, fixture
 from test_fexit import quiet_and_well  # noqa: F401
 
-BTF = Path("/sys/kernel/btf/vmlinux")
 #: By event: the mechanism behind the first candidate.
 NEXT = {"open": "kretprobe", "connect": "kretprobe"}
 #: What a direct call, a live patch and a BPF program get where a direct call of ours is.
@@ -105,78 +101,21 @@ def test_files_that_are_closed_without_the_trampoline(tmpfs: Path) -> None:
         assert tap.one(event, pid).path == f"{tmpfs}/new"
 
 
-# ---------------------------------------------------------------------- BPF
-
-
-def btf_id(name: str) -> int:
-    """The number of a function in the kernel's type information."""
-    data = BTF.read_bytes()
-    _magic, _version, _flags, header = struct.unpack_from("<HBBI", data)
-    types, length, strings, _ = struct.unpack_from("<IIII", data, 8)
-    extra = {1: 4, 3: 12, 14: 4, 17: 4}
-    member = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
-    place, number = header + types, 1
-    while place < header + types + length:
-        at, info = struct.unpack_from("<II", data, place)
-        kind, members = info >> 24 & 0x1F, info & 0xFFFF
-        begin = header + strings + at
-        if kind == 12 and data[begin : data.index(b"\0", begin)] == name.encode():
-            return number
-        place += 12 + extra.get(kind, 0) + member.get(kind, 0) * members
-        number += 1
-    pytest.skip(f"cannot run here: no type information about {name}")
-
-
-def bpf(command: int, attributes: bytes) -> int:
-    """bpf(2): a descriptor, or an OSError."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    room = ctypes.create_string_buffer(attributes, len(attributes))
-    fd = libc.syscall(321, command, room, len(attributes))
-    if fd < 0:
-        raise OSError(ctypes.get_errno(), "bpf")
-    return int(fd)
-
-
-@contextmanager
-def program(function: str, kind: int) -> Iterator[int]:
-    """A BPF program of fentry (24) or fexit (25) at a function, which does nothing: not attached yet."""
-    # r0 = 0; exit
-    code = ctypes.create_string_buffer(struct.pack("<BBhiBBhi", 0xB7, 0, 0, 0, 0x95, 0, 0, 0), 16)
-    licence = ctypes.create_string_buffer(b"GPL")
-    tracing, instructions = 26, 2
-    attributes = struct.pack(
-        "<IIQQ", tracing, instructions, ctypes.addressof(code), ctypes.addressof(licence)
-    )
-    attributes += bytes(44) + struct.pack("<I", kind) + bytes(36) + struct.pack("<I", btf_id(function))
-    fd = bpf(5, attributes)
-    try:
-        yield fd
-    finally:
-        os.close(fd)
-
-
-@pytest.mark.parametrize("kind", [24, 25])
+@pytest.mark.parametrize("kind", [bpf.FENTRY, bpf.FEXIT])
 @pytest.mark.parametrize("event", NEXT)
 def test_a_bpf_program_is_there_first_or_comes_later(tmpfs: Path, event: str, kind: int) -> None:
-    if not BTF.exists():
-        pytest.skip("cannot run here: this kernel has no type information")
     function = function_of(event)
-    with program(function, kind) as fd:
-        attach = struct.pack("<QII", 0, fd, 0)
-        link = bpf(17, attach)
-        try:
-            with ksonde.open([event]) as session:
-                hook = hook_of(session, event)
-                assert (hook.state, hook.mechanism) == ("armed", NEXT[event])
-                assert f"fexit {function}: somebody else is where only one can be (-16)" in hook.detail
-                assert records(session, tmpfs)
-        finally:
-            os.close(link)
+    with bpf.program(bpf.TRACING_PROGRAM, kind, function) as program:
+        with bpf.attached(program), ksonde.open([event]) as session:
+            hook = hook_of(session, event)
+            assert (hook.state, hook.mechanism) == ("armed", NEXT[event])
+            assert f"fexit {function}: somebody else is where only one can be (-16)" in hook.detail
+            assert records(session, tmpfs)
         with ksonde.open([event]) as session:
             assert hook_of(session, event).mechanism == "fexit"
-            with pytest.raises(OSError, match="bpf") as refused:
-                bpf(17, attach)
-            assert refused.value.errno == REFUSED
+            with pytest.raises(OSError, match=os.strerror(REFUSED)), bpf.attached(program):
+                pass
             assert records(session, tmpfs)
         # And when the session has ended it may.
-        os.close(bpf(17, attach))
+        with bpf.attached(program):
+            pass

@@ -3,11 +3,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import signal
-import struct
 import subprocess
 import sys
 import threading
@@ -19,6 +17,7 @@ from typing import Any, Callable
 
 import pytest
 
+import bpf
 import ksonde
 from acting import Between, assert_fields, fixture, load, unload
 from ksonde import integrity, lsm_hooks
@@ -92,48 +91,8 @@ class Scanned:
 @contextmanager
 def attached(hook: str) -> Iterator[None]:
     """A BPF program that allows all is attached to an LSM hook."""
-    number = btf_function(f"bpf_lsm_{hook}")
-    # r0 = 0; exit
-    code, licence = struct.pack("<QQ", 0xB7, 0x95), b"GPL\0"
-    keep = [ctypes.create_string_buffer(data) for data in (code, licence)]
-    attributes = bytearray(112)
-    # BPF_PROG_TYPE_LSM, BPF_LSM_MAC
-    struct.pack_into("<IIQQ", attributes, 0, 29, 2, *map(ctypes.addressof, keep))
-    struct.pack_into("<I", attributes, 68, 27)
-    struct.pack_into("<I", attributes, 108, number)
-    program = bpf(5, attributes)
-    link = bpf(17, bytearray(struct.pack("<QI4x", 0, program)))
-    try:
+    with bpf.program(bpf.LSM_PROGRAM, bpf.LSM_MAC, f"bpf_lsm_{hook}") as program, bpf.attached(program):
         yield
-    finally:
-        os.close(link)
-        os.close(program)
-
-
-def bpf(command: int, attributes: bytearray) -> int:
-    libc = ctypes.CDLL(None, use_errno=True)
-    buffer = (ctypes.c_char * len(attributes)).from_buffer(attributes)
-    fd: int = libc.syscall(321, command, buffer, len(attributes))
-    assert fd >= 0, os.strerror(ctypes.get_errno())
-    return fd
-
-
-def btf_function(name: str) -> int:
-    """The number of a function's type among those of the kernel (BTF)."""
-    data = Path("/sys/kernel/btf/vmlinux").read_bytes()
-    length, types, types_length, strings = struct.unpack_from("<IIII", data, 4)
-    wanted = data.index(b"\0" + name.encode() + b"\0", length + strings) + 1 - length - strings
-    each = {1: 4, 3: 12, 14: 4, 17: 4}
-    times = {4: 12, 5: 12, 6: 8, 13: 8, 15: 12, 19: 12}
-    at, end, number = length + types, length + types + types_length, 0
-    while at < end:
-        number += 1
-        found, info = struct.unpack_from("<II", data, at)
-        kind = info >> 24 & 0x1F
-        if kind == 12 and found == wanted:
-            return number
-        at += 12 + each.get(kind, 0) + times.get(kind, 0) * (info & 0xFFFF)
-    raise AssertionError(name)
 
 
 def test_found_and_all_clear() -> None:

@@ -17,10 +17,8 @@ from ksonde import inspection
 from ksonde.inspection import look
 from ksonde.integrity import Part
 from ksonde.uapi import Inspect
+from tracing import KPROBES, SCHEDSTATS, probed, traced
 
-TRACING = Path("/sys/kernel/tracing")
-KPROBES = Path("/sys/kernel/debug/kprobes/list")
-SCHEDSTATS = Path("/proc/sys/kernel/sched_schedstats")
 PARAMETER = Path("/sys/module/ksonde/parameters/baseline")
 SAID = "compared with a baseline taken at load, not with the image: what was changed before is not seen"
 CHANGED = "the code was changed since ksonde was loaded"
@@ -130,7 +128,7 @@ def test_what_was_changed_before_is_not_seen() -> None:
 
 
 def test_a_probe_hides_nothing_but_its_place() -> None:
-    with probed(["kernel_clone"]) as placed, fixture("inline", "past=1"):
+    with probed(["kernel_clone"], begin=5) as placed, fixture("inline", "past=1"):
         assert placed
         part = baseline()
         assert [finding.where.partition("+")[0] for finding in part.findings] == ["vfs_read"]
@@ -154,37 +152,6 @@ def test_the_module_goes_while_it_is_taken() -> None:
         reload()
         time.sleep(pause)
     quiet(1)
-
-
-@contextmanager
-def traced(names: str = "") -> Iterator[None]:
-    (TRACING / "set_ftrace_filter").write_text(names)
-    (TRACING / "current_tracer").write_text("function")
-    try:
-        yield
-    finally:
-        (TRACING / "current_tracer").write_text("nop")
-        (TRACING / "set_ftrace_filter").write_text("")
-
-
-@contextmanager
-def probed(names: list[str]) -> Iterator[int]:
-    """Kprobes in the middle of functions."""
-    placed = 0
-    for name in names:
-        for offset in range(5, 80):
-            try:
-                with open(os.open(TRACING / "kprobe_events", os.O_WRONLY | os.O_APPEND), "w") as events:
-                    events.write(f"p:base/{name}_{offset} {name}+{offset}\n")
-            except OSError:
-                continue
-            placed += 1
-    try:
-        (TRACING / "events/base/enable").write_text("1")
-        yield placed
-    finally:
-        (TRACING / "events/base/enable").write_text("0")
-        (TRACING / "kprobe_events").write_text("")
 
 
 @contextmanager
@@ -217,13 +184,13 @@ def trace() -> None:
 
 
 def probe() -> None:
-    with probed(["do_sys_openat2"]):
+    with probed(["do_sys_openat2"], begin=5):
         time.sleep(0.2)
 
 
 def test_probes_that_were_there_at_load() -> None:
     """They are in no sum: when they have gone it is known what is there."""
-    with probed(["vfs_read", "do_sys_openat2"]) as placed:
+    with probed(["vfs_read", "do_sys_openat2"], begin=5) as placed:
         assert placed > 20
         time.sleep(2)
         assert "[OPTIMIZED]" in KPROBES.read_text()
@@ -245,7 +212,7 @@ def test_tracers_and_jump_labels_that_were_there_at_load() -> None:
 
 
 def test_probes_that_come_later() -> None:
-    with probed(["vfs_read", "do_sys_openat2"]):
+    with probed(["vfs_read", "do_sys_openat2"], begin=5):
         quiet(1)
         time.sleep(2)
         quiet(2)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Whole scans, one after the other, of a kernel that is busy patching itself: nothing is found.
 
-`tools/test --vm --timeout 36000 -- -k scan_load --scans 200` is what the documentation tells of.
+`tools/test --vm --timeout 36000 -- -k scan_load --scans 200` does many.
 """
 
 from __future__ import annotations
@@ -22,16 +22,9 @@ import ksonde
 from acting import DRIVER, TESTS
 from ksonde import inspection, integrity, lsm_hooks
 from ksonde.uapi import Inspect
+from tracing import SCHEDSTATS, TRACING, append
 
 IMAGE = Path(os.environ.get("KSONDE_CACHE", "/nowhere"), "kernels", platform.release(), "vmlinux")
-TRACING = Path("/sys/kernel/tracing")
-SCHEDSTATS = Path("/proc/sys/kernel/sched_schedstats")
-
-
-def append(file: str, text: str) -> None:
-    # What Python opens to append it also seeks the end of.
-    with open(os.open(TRACING / file, os.O_WRONLY | os.O_APPEND), "w") as opened:
-        opened.write(text)
 
 
 def functions() -> None:
@@ -64,8 +57,8 @@ def modules() -> None:
     subprocess.run(["rmmod", "ksonde_hello"], check=True)
 
 
-def performance() -> None:
-    """Counts, as perf(1) does: of tracepoints, whose events patch code when the first one comes."""
+def tracepoints() -> None:
+    """Events of tracepoints, whose first one patches code, as that of perf(1) does."""
     events = TRACING / "events/sched"
     for name in ("sched_switch", "sched_wakeup"):
         for value in ("1", "0"):
@@ -110,7 +103,7 @@ def test_nothing_is_found_under_load(
     unsure: set[str] = set()
     # To choose them takes longer than to trace them.
     (TRACING / "set_ftrace_filter").write_text("vfs_* security_* ext4_*\n")
-    acts = (functions, kprobes, jump_labels, modules, performance)
+    acts = (functions, kprobes, jump_labels, modules, tracepoints)
     with ksonde.open(["execve", "connect", "open", "update_cred"]), busy(*acts) as done:
         for number in range(1, scans + 1):
             for part in integrity.scan(image=str(IMAGE), modules=[TESTS, DRIVER]):

@@ -11,8 +11,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +21,13 @@ from acting import DRIVER, TESTS, fixture
 from ksonde import inspection, integrity
 from ksonde.errors import DriverError
 from ksonde.uapi import Inspect
+from tracing import KPROBES, SCHEDSTATS, probed, traced
 
 RELEASE = platform.release()
 HOME = Path(os.environ.get("KSONDE_CACHE", "/nowhere")) / "kernels" / RELEASE
 #: The image as it was unpacked for the machine, and as the distribution has it.
 IMAGE = str(HOME / "vmlinux")
 PACKED = str(HOME / f"root/boot/vmlinuz-{RELEASE}")
-TRACING = Path("/sys/kernel/tracing")
-SCHEDSTATS = Path("/proc/sys/kernel/sched_schedstats")
 #: Modules that nobody needs here.
 LARGE = ("ext4", "nf_tables")
 #: Files of modules that did not come from /lib/modules.
@@ -192,39 +189,6 @@ def test_a_change_that_leads_nowhere() -> None:
     quiet(1)
 
 
-@contextmanager
-def traced(names: str = "") -> Iterator[None]:
-    """The function tracer, of all functions or some."""
-    (TRACING / "set_ftrace_filter").write_text(names)
-    (TRACING / "current_tracer").write_text("function")
-    try:
-        yield
-    finally:
-        (TRACING / "current_tracer").write_text("nop")
-        (TRACING / "set_ftrace_filter").write_text("")
-
-
-@contextmanager
-def probed() -> Iterator[int]:
-    """Kprobes in the middle of functions, as perf and others have them: many get optimized."""
-    placed = 0
-    for name in ("vfs_read", "do_sys_openat2", "security_file_open"):
-        for offset in range(80):
-            try:
-                with open(os.open(TRACING / "kprobe_events", os.O_WRONLY | os.O_APPEND), "w") as events:
-                    events.write(f"p:text/{name}_{offset} {name}+{offset}\n")
-            except OSError:
-                continue
-            placed += 1
-    try:
-        (TRACING / "events/text/enable").write_text("1")
-        yield placed
-    finally:
-        if (TRACING / "events/text").exists():
-            (TRACING / "events/text/enable").write_text("0")
-        (TRACING / "kprobe_events").write_text("")
-
-
 def test_nothing_is_found_with_all_functions_traced() -> None:
     with traced():
         quiet(2)
@@ -232,11 +196,11 @@ def test_nothing_is_found_with_all_functions_traced() -> None:
 
 
 def test_nothing_is_found_where_kprobes_sit() -> None:
-    with probed() as placed:
+    with probed(("vfs_read", "do_sys_openat2", "security_file_open")) as placed:
         assert placed > 30
         # They are optimized a moment later.
         time.sleep(2)
-        listed = Path("/sys/kernel/debug/kprobes/list").read_text()
+        listed = KPROBES.read_text()
         assert "[OPTIMIZED]" in listed
         quiet(3)
     quiet(1)

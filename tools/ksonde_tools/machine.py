@@ -53,7 +53,7 @@ _HARMLESS = re.compile(
 #: What the guest may ask QEMU's monitor for.
 _USB = {b"plug": b"device_add usb-tablet,id=plugged,bus=usb.0\n", b"unplug": b"device_del plugged\n"}
 #: One thread for all CPUs: with one each, QEMU 7.2 runs old translations of code that another CPU has just
-#: patched, for ever. Seen in its memory: both CPUs took a breakpoint at a function's begin, where a nop stood.
+#: patched, for ever. Seen in its memory: both CPUs took a breakpoint at a function's begin, where a nop was.
 EMULATED = "tcg,thread=single"
 _PROBE_SECONDS = 15
 _LOGS_KEPT = 100
