@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ksonde_tools import module
-from ksonde_tools.common import ROOT, ToolError, cache_dir, first_line
+from ksonde_tools.common import ROOT, ToolError, cache_dir, first_line, lock
 from ksonde_tools.kernel import Kernel
 
 from . import chroot, modules
@@ -73,7 +73,13 @@ def _prefix(row: Row) -> tuple[str, ...]:
 
 def _smoke(compiler: str, prefix: tuple[str, ...], *flags: str) -> Path:
     """Return the smoke test's program; the sources are copied to where a chroot sees them."""
-    home = cache_dir() / "build" / "smoke" / "".join((compiler, *flags[:1]))
+    name = "".join((compiler, *flags[:1]))
+    # Rows that run side by side want the same one.
+    with lock(f"smoke-{name}"):
+        return _smoke_in(cache_dir() / "build" / "smoke" / name, compiler, prefix, flags)
+
+
+def _smoke_in(home: Path, compiler: str, prefix: tuple[str, ...], flags: tuple[str, ...]) -> Path:
     home.mkdir(parents=True, exist_ok=True)
     sources = sorted(_SMOKE.glob("*.[ch]"))
     sources = [path for path in sources if path.name != "ksonde_smoke.c"]
