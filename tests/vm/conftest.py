@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import argparse
+import collections
 import os
 import socket
 import subprocess
@@ -16,21 +18,60 @@ import acting
 import ksonde
 from acting import Tap, Waiting, waiting
 
+#: On the kernels that these tests run on no hook is unavailable.
+NOTHING = {("session_state", "hooks_unavailable")}
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--storm", type=int, default=2000, metavar="N", help="processes of a storm (2000)")
     parser.addoption("--scans", type=int, default=3, metavar="N", help="scans under load (3)")
     parser.addoption("--flood", type=int, default=100_000, metavar="N", help="packets of a flood (100000)")
+    parser.addoption("--share", type=_share, metavar="I/N", help="of the files of tests only this share")
+
+
+def _share(text: str) -> tuple[int, int]:
+    index, _, count = text.partition("/")
+    if not (index.isdecimal() and count.isdecimal() and 1 <= int(index) <= int(count)):
+        raise argparse.ArgumentTypeError(f"{text} is no share: say 1/2")
+    return int(index), int(count)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    if config.getoption("share") is not None:
+        index, count = config.getoption("share")
+        mine = _files_of(index, count, collections.Counter(item.path for item in items))
+        config.hook.pytest_deselected(items=[item for item in items if item.path not in mine])
+        items[:] = [item for item in items if item.path in mine]
     if Path(ksonde.DEVICE).exists() or not any(here in item.path.parents for item in items):
         return
     skip = pytest.mark.skip(reason=f"no {ksonde.DEVICE}: these tests run in the virtual machine")
     for item in items:
         if here in item.path.parents:
             item.add_marker(skip)
+
+
+def _files_of(index: int, count: int, sizes: collections.Counter[Path]) -> set[Path]:
+    """Deal the files out, the one with the most tests first, to whom has the fewest tests."""
+    hands: list[set[Path]] = [set() for _ in range(count)]
+    for path in sorted(sizes, key=lambda path: (-sizes[path], path)):
+        min(hands, key=lambda hand: sum(sizes[other] for other in hand)).add(path)
+    return hands[index - 1]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Name the fields of which no test of this share knew a value: all shares together must leave none.
+
+    A handler that stops filling any one field is found so.
+    """
+    if config.getoption("share") is None or not Path(ksonde.DEVICE).exists():
+        return
+    with ksonde.Device() as device:
+        schema = device.schema()
+    fields = {("context", field.name) for field in schema.context}
+    fields |= {(event.name, field.name) for event in schema.events.values() for field in event.fields}
+    for event, field in sorted(fields - acting.TOLD - NOTHING):
+        terminalreporter.write_line(f"not told: {event}.{field}")
 
 
 @pytest.fixture(autouse=True)

@@ -246,8 +246,10 @@ def test_a_hook_of_netfilter_in_a_namespace() -> None:
 def test_notifiers_and_a_format() -> None:
     with fixture():
         found = {entry.name: entry for entry in of("notifiers")}
-        assert set(found) == {"keyboard_notifier_list", "netdev_chain"}
-        assert found["keyboard_notifier_list"].detail == "priority 17"
+        # A kernel without CONFIG_VT has no keyboard's.
+        if " keyboard_notifier_list\n" in Path("/proc/kallsyms").read_text():
+            assert found.pop("keyboard_notifier_list").detail == "priority 17"
+        assert set(found) == {"netdev_chain"}
         (entry,) = of("binfmts")
         assert entry.function is not None
         assert (entry.name, entry.function.symbol) == ("binfmt", f"{OURS}_load")

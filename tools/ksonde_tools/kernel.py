@@ -67,7 +67,7 @@ def _full_version(name: str) -> str:
     if re.fullmatch(r"\d+\.\d+\.\d+.*-[a-z0-9]+", name):
         return name
     if not re.fullmatch(r"\d+\.\d+", name):
-        raise ToolError(f"{name} is no kernel's version", "say 6.1 or 6.1.0-56-amd64")
+        raise ToolError(f"{name} is no kernel's version", "say 6.1, 6.1.0-56-amd64 or amd64-6.1-debug")
     answer = cache_dir() / "kernels" / f"newest-{name}"
     if answer.exists() and time.time() - answer.stat().st_mtime < _NEWEST_FOR:
         return answer.read_text().strip()

@@ -4,17 +4,23 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import IO, TextIO
 
-from . import ansible, crash, foresight, kernel, machine, module
+from . import ansible, crash, foresight, machine, module
 from .common import ROOT, cache_dir, clone_id, main_guard, say
+from .kernels import named
 from .vm import guest_environment
 
+#: How a line of tests/vm/conftest.py begins that names a field.
+_NOT_TOLD = "not told: "
 _PYTEST = ("-m", "pytest", "-rfExX", "--strict-skips")
 
 
@@ -38,11 +44,16 @@ def parser() -> argparse.ArgumentParser:
         "--preflight", action="store_true", help="what preflight foresees, with a real kernel's package"
     )
     parser.add_argument("--ansible", action="store_true", help="the roll-out's; only when it is asked for")
-    parser.add_argument("--kernel", metavar="VERSION", help="the virtual machine's kernel; default 6.1")
+    parser.add_argument(
+        "--kernel", metavar="VERSION", help="the virtual machine's kernel: as for tools/vm; default 6.1"
+    )
     parser.add_argument("--cpus", type=int, default=2, help="of the virtual machine")
     parser.add_argument("--memory", default="2G", help="of the virtual machine")
     parser.add_argument(
         "--timeout", type=float, default=2700.0, metavar="SECONDS", help="of the virtual machine"
+    )
+    parser.add_argument(
+        "--machines", type=int, help="how many share all of the tests; default: one a CPU, at most 2"
     )
     parser.add_argument("pytest", nargs="*", metavar="PYTEST-ARGUMENT")
     return parser
@@ -88,7 +99,7 @@ def _here(folder: str, more: Sequence[str]) -> int:
 
 
 def _in_guest(options: argparse.Namespace) -> int:
-    chosen = kernel.resolve(options.kernel)
+    chosen = named.resolve(options.kernel)
     ko = module.build_driver(chosen)
     programs = cache_dir() / "tests" / f"{chosen.version}-{clone_id()}"
     subprocess.run([sys.executable, ROOT / "tests/vm/build.py", programs, chosen.build], stdout=2, check=True)
@@ -117,12 +128,44 @@ def _in_guest(options: argparse.Namespace) -> int:
         cwd=ROOT,
         usb=True,
     )
-    code = machine.run(task).code
-    if code or options.pytest:
+    if options.pytest:
+        return machine.run(task).code
+    code = _in_guests(options, options.machines or min(2, os.cpu_count() or 1))
+    if code:
         return code
     say("a machine booted with ksonde=off")
     task = replace(task, command=["tests/vm/off.sh"], module=[], append="ksonde=off", timeout=120.0)
     return machine.run(task).code
+
+
+def _in_guests(options: argparse.Namespace, count: int) -> int:
+    """Run all tests, shared out to machines side by side: an emulated one keeps one CPU busy."""
+    shared = [f"--{name}={getattr(options, name)}" for name in ("cpus", "memory", "timeout")]
+    shared += [f"--kernel={options.kernel}"] if options.kernel else []
+    command = [sys.executable, "-m", "ksonde_tools.test", "--vm", *shared, "--"]
+    untold: list[set[str]] = [set() for _ in range(count)]
+
+    def hand_on(index: int, lines: IO[str], to: TextIO) -> None:
+        for line in lines:
+            print(f"[{index + 1}] {line}" if count > 1 else line, end="", file=to, flush=True)
+            if line.startswith(_NOT_TOLD):
+                untold[index].add(line.removeprefix(_NOT_TOLD).strip())
+
+    with contextlib.ExitStack() as stack:
+        machines = []
+        for index in range(count):
+            words = [*command, f"--share={index + 1}/{count}"]
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            machines.append(stack.enter_context(process))
+            for lines, to in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
+                assert lines is not None
+                thread = threading.Thread(target=hand_on, args=(index, lines, to))
+                thread.start()
+                stack.callback(thread.join)
+    missed = set.intersection(*untold)
+    for field in sorted(missed):
+        say(f"{field}: no test knows a value that a handler which forgets it cannot give")
+    return next((process.returncode for process in machines if process.returncode), 1 if missed else 0)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import kernel, machine, module
+from . import machine, module
 from .common import main_guard
+from .kernels import named
 
 _EPILOG = """\
 The guest sees the host's files, read-only, at their own paths (/tmp, /var/tmp, /run and /dev
@@ -31,7 +32,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         usage="tools/vm [options] -- COMMAND [ARGUMENT...]",
     )
-    parser.add_argument("--kernel", metavar="VERSION", help="a series (6.1) or a whole version; default 6.1")
+    parser.add_argument(
+        "--kernel", metavar="VERSION", help="a series (6.1), a whole version or amd64-6.1-debug; default 6.1"
+    )
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--memory", default="2G")
     parser.add_argument("--append", default="", help="more words for the kernel's command line")
@@ -57,7 +60,7 @@ def guest_environment() -> dict[str, str]:
 
 def main(arguments: Sequence[str]) -> int:
     options = parser().parse_args(arguments)
-    chosen = kernel.resolve(options.kernel)
+    chosen = named.resolve(options.kernel)
     ko = None if options.no_build else module.build_driver(chosen)
     environment = {**guest_environment(), **dict(pair.split("=", 1) for pair in options.env)}
     if ko is not None:

@@ -69,14 +69,17 @@ def prepare(row: Row, version: str, suite: str) -> None:
         _configure(row, tree)
     say(f"{row.name}: building kernel {version} with {fragment(row).name}: 10 to 30 minutes")
     _make(row, tree, where / "log", f"-j{os.cpu_count() or 1}", "bzImage", "modules")
+    # Where modprobe looks: a guest on this machine's files may load more than a row does.
+    _make(row, tree, where / "log", f"INSTALL_MOD_PATH={where / 'root'}", "modules_install")
     (where / "ready").touch()
 
 
 def kernel(row: Row, version: str) -> Kernel:
     """Return the kernel that was built."""
-    tree = home(row, version) / "tree"
+    where = home(row, version)
+    tree = where / "tree"
     release = (tree / "include/config/kernel.release").read_text().strip()
-    return Kernel(release, tree / "arch/x86/boot/bzImage", tree, tree)
+    return Kernel(release, tree / "arch/x86/boot/bzImage", where / "root/lib/modules" / release, tree)
 
 
 def _package(row: Row) -> str:
