@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * <asm/msr.h> of x86: the registers that say what a CPU lets the kernel do, and
- * where it enters it.
+ * where it enters it.  v4.15, aa35f896979d ("x86/umip: Enable User-Mode
+ * Instruction Prevention at runtime"): not before.
  */
 #ifndef KS_COMPAT_MSR_H
 #define KS_COMPAT_MSR_H
@@ -29,10 +30,16 @@ struct ks_registers {
 /* What CR4 must have on a CPU like this; what the user switched off is not. */
 #define KS_CR4_WANTED	((boot_cpu_has(X86_FEATURE_SMEP) ? X86_CR4_SMEP : 0) | \
 			 (boot_cpu_has(X86_FEATURE_SMAP) ? X86_CR4_SMAP : 0) | \
-			 (boot_cpu_has(X86_FEATURE_UMIP) ? X86_CR4_UMIP : 0))
+			 (KS_HAS_UMIP ? KS_CR4_UMIP : 0))
 #define KS_CR4_SMEP	X86_CR4_SMEP
 #define KS_CR4_SMAP	X86_CR4_SMAP
+#ifdef X86_CR4_UMIP
 #define KS_CR4_UMIP	X86_CR4_UMIP
+#define KS_HAS_UMIP	boot_cpu_has(X86_FEATURE_UMIP)
+#else
+#define KS_CR4_UMIP	0UL
+#define KS_HAS_UMIP	false
+#endif
 /* The hypervisor has the registers, not the kernel. */
 #define KS_REGISTERS_FOREIGN	boot_cpu_has(X86_FEATURE_XENPV)
 

@@ -4,6 +4,7 @@
 #define KS_OWNER_H
 
 #include <linux/kallsyms.h>
+#include <linux/module.h>
 #include <linux/types.h>
 
 struct ks_text;

@@ -2,7 +2,7 @@
 /* A file that did not exist before it was opened is closed. */
 #include "closed.h"
 
-static void file_created_closed(struct ks_hook *hook, const struct ks_call *call)
+static void __maybe_unused file_created_closed(struct ks_hook *hook, const struct ks_call *call)
 {
 	const struct file *file = (const struct file *)call->arg[0];
 	struct ks_record *record;
