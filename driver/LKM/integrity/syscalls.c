@@ -36,10 +36,22 @@ static const char * const syscalls_switches[] = {
 	"x64_sys_call", "x32_sys_call", "ia32_sys_call",
 };
 
-/* All that is in a table is named so, on all architectures: sys_, __x64_sys_, compat_sys_, ... */
+/*
+ * All that is in a table is named so, on all architectures: sys_, __x64_sys_,
+ * compat_sys_, ...; before v4.17 also SyS_, which is at the same place as sys_,
+ * and sys32_.
+ */
 static bool syscalls_is_one(const struct ks_owner *owner)
 {
-	return owner->kernel && !owner->offset && strstr(owner->symbol, "sys_");
+	static const char * const names[] = { "sys_", "SyS_", "sys32_" };
+	u32 i;
+
+	if (!owner->kernel || owner->offset)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(names); i++)
+		if (strstr(owner->symbol, names[i]))
+			return true;
+	return false;
 }
 
 static void syscalls_table(struct ks_scan *scan, const char *name, u32 slots)
