@@ -316,7 +316,12 @@ def judged(point: Point, *, names: Optional[Sequence[str]] = (), off: Sequence[s
         (Point("tracepoint", "x"), {"names": ["__traceiter_x"]}, ""),
         (Point("tracepoint", "x"), {"names": ["x"]}, "this kernel has no such tracepoint"),
         (Point("tracepoint", "x"), {"names": None, "off": ["TRACEPOINTS"]}, "CONFIG_TRACEPOINTS is off"),
-        (Point("sys_exit", "a b"), {"names": ["__tracepoint_sys_exit"]}, ""),
+        (Point("sys_exit", "a b"), {"names": ["__tracepoint_sys_exit", "__x64_sys_b"]}, ""),
+        (
+            Point("sys_exit", "a b"),
+            {"names": ["__tracepoint_sys_exit"]},
+            "this kernel has no function of any of a b",
+        ),
         (Point("sys_exit", "a b"), {}, "this kernel has no such tracepoint"),
         (Point("notifier", "usb"), {"config": {"USB": "m"}}, ""),
         (Point("notifier", "usb"), {}, "CONFIG_USB is off"),

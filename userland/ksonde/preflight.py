@@ -390,7 +390,7 @@ class Judge:
             "kretprobe": self._kretprobe,
             "fexit": self._fexit,
             "syscall": self._syscall,
-            "sys_exit": lambda _names: self._tracepoint("sys_exit"),
+            "sys_exit": self._sys_exit,
             "notifier": self._notifier,
             "netfilter": lambda _name: self._off("NETFILTER"),
         }
@@ -454,15 +454,27 @@ class Judge:
         refused = next(filter(None, map(self._kprobe, there)), "")
         return refused if there else "this kernel has no such function"
 
+    def _functions_of(self, call: str) -> list[str]:
+        """Those of a system call that there are."""
+        assert self.symbols is not None
+        # A call without arguments is one function on x86; types have it by the last of these names only.
+        ways = [f"{prefix}{call.rstrip('?')}" for prefix in (*self.table.syscall_prefixes, "__do_sys_")]
+        return [way for way in ways if self.symbols.has_function(way)]
+
+    def _sys_exit(self, names: str) -> str:
+        """A call that the kernel does not know has no number."""
+        off = self._tracepoint("sys_exit")
+        if off or self.symbols is None or any(map(self._functions_of, names.split())):
+            return off
+        return f"this kernel has no function of any of {names}"
+
     def _syscall(self, names: str) -> str:
         off = self._off("KRETPROBES", "KALLSYMS")
         if off or self.symbols is None:
             return off
         found = False
         for name in names.split():
-            # A call without arguments is one function on x86; types have it by the last of these names only.
-            ways = [f"{prefix}{name.rstrip('?')}" for prefix in (*self.table.syscall_prefixes, "__do_sys_")]
-            there = [way for way in ways if self.symbols.has_function(way)]
+            there = self._functions_of(name)
             if not there and not name.endswith("?"):
                 return f"this kernel has no function of {name}"
             found = found or bool(there)
