@@ -169,8 +169,9 @@ def _boot(row: Row, target: kernel.Kernel, built: build.Built, result: Result) -
 
 
 def _is_forced(hook: dict[str, Any]) -> bool:
-    """Whether a hook is unavailable because there is nothing of what it looks for."""
-    return bool(hook["detail"]) and all("has no such point" in line for line in hook["detail"])
+    """Whether a hook is unavailable because there is nothing of what it looks for, or nothing to look at."""
+    reasons = ("has no such point", "this kernel does not tell what it takes")
+    return bool(hook["detail"]) and all(any(map(line.count, reasons)) for line in hook["detail"])
 
 
 def _has_no_chain(hook: dict[str, Any]) -> bool:
