@@ -39,11 +39,11 @@ static const char * const syscalls_switches[] = {
 /*
  * All that is in a table is named so, on all architectures: sys_, __x64_sys_,
  * compat_sys_, ...; before v4.17 also SyS_, which is at the same place as sys_,
- * and sys32_.
+ * sys32_ and stub32_.
  */
 static bool syscalls_is_one(const struct ks_owner *owner)
 {
-	static const char * const names[] = { "sys_", "SyS_", "sys32_" };
+	static const char * const names[] = { "sys_", "SyS_", "sys32_", "stub32_" };
 	u32 i;
 
 	if (!owner->kernel || owner->offset)
