@@ -155,7 +155,9 @@ def _in_guests(options: argparse.Namespace, count: int) -> int:
         machines = []
         for index in range(count):
             words = [*command, f"--share={index + 1}/{count}"]
-            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            process = subprocess.Popen(
+                words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace"
+            )
             machines.append(stack.enter_context(process))
             for lines, to in ((process.stdout, sys.stdout), (process.stderr, sys.stderr)):
                 assert lines is not None
