@@ -149,7 +149,7 @@ struct ks_hook ks_hook_perf_event_open = {
 	.points = points,
 };
 
-/* A kprobe first: ftrace sees nothing of kernel/events/core.c up to v5.15, whose Makefile leaves it out. */
+/* A kprobe first: up to v5.15 kernel/events/core.c is built without what ftrace needs. */
 static const struct ks_point points_asked[] = {
 	KS_KPROBE("perf_event_alloc", note),
 	KS_FTRACE("perf_event_alloc", note),
