@@ -29,6 +29,12 @@ def mirrors() -> dict[str, str]:
     for line in listed.splitlines():
         label, _, address = line.partition(" ")
         found.setdefault(label, address)
+    # Of an archive whose lists were never fetched only its address and the suite's name are known.
+    listed = output(["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(REPO_URI)"]) or ""
+    for line in listed.splitlines():
+        suite, _, address = line.partition(" ")
+        if suite.endswith("-security"):
+            found.setdefault("Debian-Security", address)
     if "Debian" not in found:
         raise ToolError(
             "this machine's apt is not configured for a mirror of Debian", "check /etc/apt/sources.list"
