@@ -30,7 +30,9 @@ def mirrors() -> dict[str, str]:
         label, _, address = line.partition(" ")
         found.setdefault(label, address)
     # Of an archive whose lists were never fetched only its address and the suite's name are known.
-    listed = output(["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(REPO_URI)"]) or ""
+    listed = (
+        output(["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(REPO_URI)"]) or ""
+    )
     for line in listed.splitlines():
         suite, _, address = line.partition(" ")
         if suite.endswith("-security"):
