@@ -115,6 +115,7 @@ def _in_guest(options: argparse.Namespace) -> int:
         command=[
             *_pytest("tests/vm", options.pytest),
             "-v",
+            "--durations=10",
             "-p",
             "no:cacheprovider",
             "-p",
