@@ -67,8 +67,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
     A handler that stops filling any one field is found so.
     """
-    if config.getoption("share") is None or not Path(ksonde.DEVICE).exists():
+    if config.getoption("share") is None:
         return
+    # Without the device this ends the run: to say nothing would be to find nothing.
     with ksonde.Device() as device:
         schema = device.schema()
     fields = {("context", field.name) for field in schema.context}
