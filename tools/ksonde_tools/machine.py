@@ -202,6 +202,7 @@ def _guest_files(task: Run) -> dict[str, str]:
     lines = [f"export {name}={shlex.quote(value)}" for name, value in environment.items()]
     lines += [f"cd {shlex.quote(str(cwd))} || exit 125", f"exec {shlex.join(task.command)}"]
     config = {
+        "image": "" if _is_hosts(task.kernel) else str(task.kernel.image),
         "modules": "" if _is_hosts(task.kernel) else str(task.kernel.modules),
         "module": shlex.join(task.module),
         "binds": " ".join(shlex.quote(str(path)) for path in _binds(cwd, task.command)),
