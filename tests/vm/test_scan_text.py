@@ -24,10 +24,9 @@ from ksonde.uapi import Inspect
 from tracing import KPROBES, SCHEDSTATS, probed, traced
 
 RELEASE = platform.release()
-HOME = Path(os.environ.get("KSONDE_CACHE", "/nowhere")) / "kernels" / RELEASE
-#: The image as it was unpacked for the machine, and as the distribution has it.
-IMAGE = str(HOME / "vmlinux")
-PACKED = str(HOME / f"root/boot/vmlinuz-{RELEASE}")
+#: What the machine was booted from, where a scan finds it; and as the distribution packs it.
+IMAGE = f"/boot/vmlinuz-{RELEASE}"
+PACKED = os.environ.get("KSONDE_CACHE", "/nowhere") + f"/kernels/{RELEASE}/root{IMAGE}"
 #: Modules that nobody needs here.
 LARGE = ("ext4", "nf_tables")
 #: Files of modules that did not come from /lib/modules.
@@ -36,7 +35,7 @@ MODULES = [TESTS, DRIVER]
 SECONDS = 40
 
 
-def parts(image: str = IMAGE) -> dict[str, integrity.Part]:
+def parts(image: str | None = None) -> dict[str, integrity.Part]:
     return {part.name: part for part in integrity.scan(image=image, modules=MODULES)}
 
 
@@ -97,12 +96,12 @@ def test_a_change_in_a_module() -> None:
 def test_a_module_of_another_build(tmp_path: Path) -> None:
     """What has no file is said, and so is a file that is none of this module."""
     with fixture("hello"):
-        part = {part.name: part for part in integrity.scan(image=IMAGE)}["module_text"]
+        part = {part.name: part for part in integrity.scan()}["module_text"]
         assert part.findings == ()
         assert "ksonde_hello: no file of it was found" in part.why.replace(", ", ": ")
         other = tmp_path / "ksonde_hello.ko"
         other.write_bytes((TESTS / "ksonde_helper.ko").read_bytes())
-        part = {part.name: part for part in integrity.scan(image=IMAGE, modules=[other])}["module_text"]
+        part = {part.name: part for part in integrity.scan(modules=[other])}["module_text"]
         assert f"ksonde_hello: {other} is of another build" in part.why
 
 
