@@ -25,6 +25,8 @@ CRED = TESTS / "ksonde_cred.ko"
 HELPER = TESTS / "ksonde_helper.ko"
 HOSTILE = TESTS / "hostile"
 DRIVER = Path(os.environ.get("KSONDE_KO", ""))
+#: For scans in which all code need not be compared with the kernel's image, which takes seconds.
+NO_IMAGE = "/nowhere"
 
 TRUNCATED, COMPAT, REREAD, KTHREAD, UNCACHED, IRQ, OUTSIDE, DELETED, OVERLAY = (1 << bit for bit in range(9))
 UNSET = 0xFFFFFFFF

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import ksonde
-from acting import TESTS, waiting
+from acting import NO_IMAGE, TESTS, waiting
 from ksonde.inventory import KINDS, Entry, Kind, inventory
 
 KSONDE = [sys.executable, "-m", "ksonde"]
@@ -304,7 +304,7 @@ def test_memory_that_nobody_owns() -> None:
             "nobody",
         )
         assert (entry["function"]["module"], entry["function"]["kernel"]) == ("", False)
-        done = subprocess.run([*KSONDE, "scan", "--json"], capture_output=True, text=True, check=False)
+        done = subprocess.run([*KSONDE, "scan", "--image", NO_IMAGE, "--json"], capture_output=True, text=True, check=False)
         assert done.returncode == 3
         parts = {part["name"]: part for part in json.loads(done.stdout)["parts"]}
         (finding,) = parts["inventory"]["findings"]

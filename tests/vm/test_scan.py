@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 import ksonde
-from acting import TESTS, fixture
+from acting import NO_IMAGE, TESTS, fixture
 from ksonde import integrity
 
-KSONDE = [sys.executable, "-m", "ksonde"]
+SCAN = [sys.executable, "-m", "ksonde", "scan", "--image", NO_IMAGE]
 KALLSYMS = Path("/proc/kallsyms")
 #: Tables that this kernel has; a switch has taken the place of the compat ones in newer ones.
 TABLES = [
@@ -47,14 +47,14 @@ NUMBERS = {"sys_call_table": 110, "ia32_sys_call_table": 64}
 
 
 def scan() -> tuple[int, dict[str, Any]]:
-    done = subprocess.run([*KSONDE, "scan", "--json"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*SCAN, "--json"], capture_output=True, text=True, check=False)
     assert done.stderr == ""
     return done.returncode, {part["name"]: part for part in json.loads(done.stdout)["parts"]}
 
 
 def findings() -> list[Any]:
     """Findings of all parts."""
-    return [finding for part in integrity.scan() for finding in part.findings]
+    return [finding for part in integrity.scan(image=NO_IMAGE) for finding in part.findings]
 
 
 def only(parts: dict[str, Any], name: str) -> dict[str, Any]:
@@ -90,7 +90,7 @@ def test_a_clean_kernel_has_no_finding() -> None:
 
 
 def test_command() -> None:
-    done = subprocess.run([*KSONDE, "scan"], capture_output=True, text=True, check=True)
+    done = subprocess.run(SCAN, capture_output=True, text=True, check=True)
     assert [line.split()[0] for line in done.stdout.splitlines()] == PARTS
     assert done.stdout.count("nothing found") == len(PARTS)
 

@@ -46,7 +46,7 @@ def fixture(which: str) -> Iterator[None]:
 
 
 def part() -> integrity.Part:
-    parts = {part.name: part for part in integrity.scan()}
+    parts = {part.name: part for part in integrity.scan(whole=False)}
     assert not [one.name for one in parts.values() if one.findings and one.name != "fops"]
     return parts["fops"]
 
