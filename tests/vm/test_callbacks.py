@@ -304,7 +304,9 @@ def test_memory_that_nobody_owns() -> None:
             "nobody",
         )
         assert (entry["function"]["module"], entry["function"]["kernel"]) == ("", False)
-        done = subprocess.run([*KSONDE, "scan", "--image", NO_IMAGE, "--json"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [*KSONDE, "scan", "--image", NO_IMAGE, "--json"], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 3
         parts = {part["name"]: part for part in json.loads(done.stdout)["parts"]}
         (finding,) = parts["inventory"]["findings"]
