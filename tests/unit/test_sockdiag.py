@@ -59,10 +59,12 @@ def test_all_of_each_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     assert {len(data) for data in there.sent} == {16 + 56}
 
 
-def test_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked(monkeypatch, message(2, struct.pack("=i", -2)))
-    with pytest.raises(FileNotFoundError):
+@pytest.mark.parametrize(("error", "said"), [(2, "no CONFIG_INET_DIAG"), (1, "Operation not permitted")])
+def test_refused(monkeypatch: pytest.MonkeyPatch, error: int, said: str) -> None:
+    asked(monkeypatch, message(2, struct.pack("=i", -error)))
+    with pytest.raises(OSError, match=said) as raised:
         list(sockdiag.inodes())
+    assert raised.value.errno == error
 
 
 def test_damaged(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ CPU and 40 MB before it has sent anything.
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import struct
@@ -30,6 +31,8 @@ _REQUEST = struct.Struct("=BBxxI48x")
 _INODE = struct.Struct("=68xI")
 _ALL_STATES = (1 << 13) - 2
 _ROOM = 1 << 17
+#: Of ENOENT (net/core/sock_diag.c).
+_LACKING = "the kernel has no CONFIG_INET_DIAG or CONFIG_INET_UDP_DIAG, or not their modules"
 
 
 def inodes() -> Iterator[int]:
@@ -58,7 +61,7 @@ def _answers(asked: socket.socket) -> Iterator[int]:
                 return
             if kind == _ERROR:
                 (error,) = struct.unpack_from("=i", data, at + _HEADER.size)
-                raise OSError(-error, os.strerror(-error))
+                raise OSError(-error, _LACKING if error == -errno.ENOENT else os.strerror(-error))
             if kind == _SOCK_DIAG_BY_FAMILY:
                 yield _INODE.unpack_from(data, at + _HEADER.size)[0]
             if size < _HEADER.size:
