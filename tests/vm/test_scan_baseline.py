@@ -17,7 +17,7 @@ from ksonde import inspection
 from ksonde.inspection import look
 from ksonde.integrity import Part
 from ksonde.uapi import Inspect
-from tracing import KPROBES, SCHEDSTATS, probed, traced
+from tracing import SCHEDSTATS, optimized, probed, traced
 
 PARAMETER = Path("/sys/module/ksonde/parameters/baseline")
 SAID = "compared with a baseline taken at load, not with the image: what was changed before is not seen"
@@ -190,8 +190,7 @@ def test_probes_that_were_there_at_load() -> None:
     """They are in no sum: when they have gone it is known what is there."""
     with probed(["vfs_read", "do_sys_openat2"], begin=5) as placed:
         assert placed > 20
-        time.sleep(2)
-        assert "[OPTIMIZED]" in KPROBES.read_text()
+        optimized()
         reload()
         quiet(2)
     quiet(2)
@@ -212,7 +211,7 @@ def test_tracers_and_jump_labels_that_were_there_at_load() -> None:
 def test_probes_that_come_later() -> None:
     with probed(["vfs_read", "do_sys_openat2"], begin=5):
         quiet(1)
-        time.sleep(2)
+        optimized()
         quiet(2)
     quiet(1)
 

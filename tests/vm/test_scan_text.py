@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from acting import DRIVER, TESTS, fixture
 from ksonde import inspection, integrity
 from ksonde.errors import DriverError
 from ksonde.uapi import Inspect
-from tracing import KPROBES, SCHEDSTATS, probed, traced
+from tracing import SCHEDSTATS, optimized, probed, traced
 
 RELEASE = platform.release()
 #: What the machine was booted from, where a scan finds it; and as the distribution packs it.
@@ -197,10 +196,7 @@ def test_nothing_is_found_with_all_functions_traced() -> None:
 def test_nothing_is_found_where_kprobes_sit() -> None:
     with probed(("vfs_read", "do_sys_openat2", "security_file_open")) as placed:
         assert placed > 30
-        # They are optimized a moment later.
-        time.sleep(2)
-        listed = KPROBES.read_text()
-        assert "[OPTIMIZED]" in listed
+        optimized()
         quiet(3)
     quiet(1)
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -51,3 +52,11 @@ def probed(functions: Iterable[str], begin: int = 0) -> Iterator[int]:
         if enable.exists():
             enable.write_text("0")
         (TRACING / "kprobe_events").write_text("")
+
+
+def optimized() -> None:
+    """Some of the kprobes are: the kernel does that a moment later, a slow one after many."""
+    end = time.monotonic() + 120
+    while "[OPTIMIZED]" not in KPROBES.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.1)
