@@ -137,7 +137,8 @@ class CrossView:
         try:
             checked, missed = self._twice(look)
         except OSError as error:
-            return Compared(why=f"sockets cannot be listed: {error.strerror or error}")
+            of = f"{error.filename}: " if error.filename else ""
+            return Compared(why=f"sockets cannot be listed: {of}{error.strerror or error}")
         findings = (_missed("socket", inode, f"{hides[inode]} does not show it", 700) for inode in missed)
         return Compared(checked, tuple(findings))
 
