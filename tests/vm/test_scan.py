@@ -80,7 +80,7 @@ def test_a_clean_kernel_has_no_finding() -> None:
     # Nobody has a session.
     assert parts.pop("sensor")["checked"] == 0
     for name, part in parts.items():
-        # There is no image where this machine's distribution would have it: test_scan_text.py.
+        # No image is looked at here: test_scan_text.py.
         said = part["why"] if name not in ("text", "module_text", "baseline") else ""
         assert (part["findings"], said) == ([], "")
     assert parts["syscalls"]["checked"] > 400
