@@ -276,7 +276,7 @@ class Device:
                 # What is asked about may grow between two looks.
                 size = needed if request is uapi.Ioctl.SCHEMA else needed + needed // 8
             else:
-                return buffer.raw[: struct.parse(bytes(argument)).length]
+                return memoryview(buffer)[: struct.parse(bytes(argument)).length].tobytes()
 
     def ask(self, request: uapi.Ioctl, struct: Any, **values: Any) -> Any:
         """Do an ioctl whose argument is struct, filled with values; what the driver made of it."""
