@@ -57,16 +57,20 @@ class Exports:
         return bool(self._rows)
 
     def get(self, name: str) -> int | None:
-        """The address of a symbol; None: it is not exported."""
-        wanted = name.encode()
-        at = self._begins.get(wanted, -1)
-        wanted += b"\0"
-        if at not in self._rows:
-            # It may be the end of another name.
-            at = self._names.find(wanted)
+        """The address of a symbol; None: it is not exported, or its name is the end of another one's."""
+        return self._address(self._begins.get(name.encode(), -1))
+
+    def get_by_end(self, name: str) -> int | None:
+        """The same, where its name may be the end of another one's; that takes longer."""
+        wanted = name.encode() + b"\0"
+        at = self._names.find(wanted)
         while at >= 0 and at not in self._rows:
             at = self._names.find(wanted, at + 1)
-        if at < 0:
+        return self._address(at)
+
+    def _address(self, at: int) -> int | None:
+        """Of the symbol whose name begins there."""
+        if at not in self._rows:
             return None
         address = self._rows[at] & _MASK
         return address + self._moved if address >= _LOW else address

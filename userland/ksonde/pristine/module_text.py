@@ -118,10 +118,10 @@ class ModuleText:
         needed = found.needs()
 
         def exported(name: str) -> int | None:
-            own = self._exports.get(name)
-            if own is not None:
-                return own
-            return next((there[name] for there in map(self._of, needed) if name in there), None)
+            address = self._exports.get(name)
+            if address is None:
+                address = next((there[name] for there in map(self._of, needed) if name in there), None)
+            return self._exports.get_by_end(name) if address is None else address
 
         linked = link(found, module.sections, exported, self._live.code)
         owner = self._live.known(linked.symbols["_text"]).owner
