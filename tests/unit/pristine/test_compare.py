@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Callable
 
 import pytest
@@ -61,7 +61,7 @@ def table(address: int, *targets: int) -> bytes:
     return b"".join(struct.pack("<i", BASE + to - address - 4 * number) for number, to in places)
 
 
-def image_of(text: bytearray) -> image.Image:
+def image_of(text: bytearray, returns: Sequence[int] = (RETURNED,)) -> image.Image:
     at = [BASE + 0x20000 + 0x1000 * number for number in range(12)]
     # A fence, and a jump to TARGET, in place of what does nothing.
     replacement = b"\x0f\xae\xe8" + b"\xe9" + struct.pack("<i", BASE + TARGET - REPLACEMENTS - 8)
@@ -75,7 +75,7 @@ def image_of(text: bytearray) -> image.Image:
     sections = {
         ".text": (BASE, bytes(text)),
         ".altinstr_replacement": (REPLACEMENTS, replacement),
-        ".return_sites": (at[0], table(at[0], RETURNED)),
+        ".return_sites": (at[0], table(at[0], *returns)),
         ".smp_locks": (at[1], table(at[1], LOCKED)),
         ".ibt_endbr_seal": (at[2], table(at[2], SEALED)),
         ".retpoline_sites": (at[3], table(at[3], INDIRECT)),
@@ -260,6 +260,30 @@ def test_what_is_not_understood_is_counted(kernel: Kernel, at: int, bytes_: byte
     found = result(kernel)
     assert found.differences == ()
     assert found.why == (f"1 places were not understood ({kind})",)
+
+
+def test_what_lies_in_an_alternative(kernel: Kernel) -> None:
+    """A return there may become one, or the alternative, but not lead out."""
+    text = text_of_image()
+    text[ALTERNATIVE : ALTERNATIVE + 5] = leads(b"\xe9", ALTERNATIVE, THUNK)
+    kernel.put(ALTERNATIVE, RETURN)
+    there = image_of(text, (ALTERNATIVE, RETURNED))
+    assert compare.compare(there, kernel) == compare.Result(SIZE, (), ())
+    kernel.put(ALTERNATIVE, b"\x0f\xae\xe8" + b"\x0f\x1f\x44\x00\x00")
+    assert compare.compare(there, kernel) == compare.Result(SIZE, (), ())
+    kernel.put(ALTERNATIVE, outside(kernel, ALTERNATIVE) + b"\x90" * 3)
+    (difference,) = compare.compare(there, kernel).differences
+    assert (difference.offset, difference.bad.leads) == (ALTERNATIVE, MODULE)
+
+
+def test_a_byte_that_looks_like_what_does_nothing(kernel: Kernel) -> None:
+    """A jump's distance of 0x2e, which may also begin what does nothing (__memcpy without REP_GOOD)."""
+    text = text_of_image()
+    text[ALTERNATIVE : ALTERNATIVE + 8] = b"\xeb\x2e" + b"\x90" * 6
+    kernel.put(ALTERNATIVE, bytes.fromhex("eb2e0f1f0066 6690"))
+    assert compare.compare(image_of(text), kernel) == compare.Result(SIZE, (), ())
+    kernel.put(ALTERNATIVE, bytes.fromhex("eb2f0f1f0066 6690"))
+    assert compare.compare(image_of(text), kernel).why == ("1 places were not understood (alternative)",)
 
 
 def test_many_changes_are_a_kernel_that_is_not_understood(kernel: Kernel) -> None:

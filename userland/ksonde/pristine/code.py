@@ -5,8 +5,20 @@ from __future__ import annotations
 
 import re
 import struct
+from functools import lru_cache
 
-__all__ = ["CALL", "INT3", "JUMP", "NOP5", "SHORT_JUMP", "idle", "is_idle", "target", "with_nops"]
+__all__ = [
+    "CALL",
+    "INT3",
+    "JUMP",
+    "NOP5",
+    "SHORT_JUMP",
+    "ends_idle",
+    "idle",
+    "is_idle",
+    "target",
+    "with_nops",
+]
 
 CALL, JUMP, SHORT_JUMP, INT3 = 0xE8, 0xE9, 0xEB, 0xCC
 #: All that kernels have used for five bytes that do nothing.
@@ -20,6 +32,7 @@ _ALL_IDLE = re.compile(_IDLE.pattern + rb"*(?:\xcc|" + _IDLE.pattern + rb")*", r
 _REL32 = struct.Struct("<i")
 
 
+@lru_cache(maxsize=4096)
 def with_nops(code: bytes) -> bytes:
     """The same code, where all that does nothing does it a byte at a time."""
     plain = bytearray(_IDLE.sub(lambda match: b"\x90" * len(match[0]), code))
@@ -30,6 +43,15 @@ def with_nops(code: bytes) -> bytes:
         if end <= len(plain) and not plain[at + 2 : end].strip(b"\x90\xcc"):
             plain[at:end] = b"\x90" * (end - at)
     return bytes(plain)
+
+
+def ends_idle(one: bytes, other: bytes) -> bool:
+    """Whether they differ at the end only, in how what does nothing is written.
+
+    with_nops() misses that where an instruction ends with what looks like the begin of what does nothing.
+    """
+    begin = next((at for at, (a, b) in enumerate(zip(one, other)) if a != b), min(len(one), len(other)))
+    return is_idle(one[begin:]) and is_idle(other[begin:])
 
 
 def is_idle(code: bytes) -> bool:

@@ -5,18 +5,20 @@ from __future__ import annotations
 
 import re
 import time
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
 from dataclasses import dataclass
 from itertools import chain, repeat
+from operator import add, and_, sub
 from struct import Struct
 from typing import TYPE_CHECKING, Protocol
 
 from ksonde.inspection import Place as Owner
 
 from . import tables as _tables
-from .code import CALL, INT3, JUMP, is_idle, target
-from .image import Image, NoImage, Section
-from .places import Bad, Context, Place, kinds, singles, static_call
+from .code import CALL, INT3, JUMP, SHORT_JUMP, is_idle, target
+from .image import Image, NoImage
+from .places import Bad, Context, Kind, Place, kinds, singles, static_call
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +36,8 @@ _MOST_AGAIN = 256
 _MOST_SHOWN = 1024
 _LOOKS = 20
 _PAUSE = 0.025
+#: Begin of what may lead somewhere; what does not is as right elsewhere.
+_LEADING = (CALL, JUMP, SHORT_JUMP, 0x0F, 0x2E)
 _CALLS_OF_TRACER = ("ftrace_call", "ftrace_regs_call", "ftrace_graph_call")
 _CALLERS = ("ftrace_caller", "ftrace_regs_caller", "__fentry__")
 
@@ -112,27 +116,26 @@ def relocated(image: Image, name: str, moved: int) -> bytearray:
     Raises:
         NoImage: the image does not say how.
     """
-    section = image.sections.get(name, Section(0, 0, 0))
-    text = bytearray(memoryview(image.data)[section.offset : section.offset + section.size])
+    text = image.copy_of(name)
     if not moved:
         return text
-    lists: list[list[int]] = [[]]
-    for word in image.relocations:
-        if word:
-            lists[-1].append(word)
-        elif lists[-1]:
-            lists.append([])
+    lists = image.relocations
     if not 2 <= len(lists) <= 3:
         raise NoImage(f"{image.path} does not say what changes when the kernel is moved")
     base = image.sections[name].address & 0xFFFFFFFF
     # 64 bits, up to v6.14 what is relative to a CPU's own memory, and 32 bits.
-    signs = ((8, moved), (4, moved)) if len(lists) == 2 else ((8, moved), (4, -moved), (4, moved))
-    for words, (size, by) in zip(lists, signs):
-        mask = (1 << 8 * size) - 1
-        last = len(text) - size
-        for at in [word - base for word in words if 0 <= word - base <= last]:
-            value = int.from_bytes(text[at : at + size], "little") + by & mask
-            text[at : at + size] = value.to_bytes(size, "little")
+    signs = [("<Q", moved), ("<I", -moved), ("<I", moved)]
+    if len(lists) == 2:
+        del signs[1]
+    for each, (layout, by) in zip(lists, signs):
+        form = Struct(layout)
+        mask = (1 << 8 * form.size) - 1
+        # They are in order (sort_relocs() of arch/x86/tools/relocs.c).
+        own = each[bisect_left(each, base) : bisect_right(each, base + len(text) - form.size)]
+        places = list(map(sub, own.tolist(), repeat(base)))
+        before = chain.from_iterable(map(form.unpack_from, repeat(text), places))
+        after = map(and_, map(add, before, repeat(by)), repeat(mask))
+        deque(map(form.pack_into, repeat(text), places, after), maxlen=0)
     return text
 
 
@@ -173,15 +176,16 @@ class _Comparison:
 
     def suspects(self, found: bytes) -> list[_Suspect]:
         """What is not right at the first look; what is right is taken over into the pristine text."""
-        suspects = list(self._kinds(found))
-        if suspects:
-            covered = {
-                offset
-                for begin, there in self._tables.alternatives.items()
-                for offset in range(begin, begin + max(one.size for one in there))
-            }
-            suspects = [suspect for suspect in suspects if suspect.place.offset not in covered]
         pristine = self._pristine
+        suspects = [one for kind in list(kinds(self._tables, pristine)) for one in self._of(kind, found)]
+        if suspects:
+            covered = self._tables.covered()
+            for suspect in suspects:
+                # What takes the place of all that it lies in is looked at as that.
+                begin = suspect.place.offset
+                if begin in covered:
+                    pristine[begin : begin + suspect.place.size] = suspect.expected
+            suspects = [suspect for suspect in suspects if suspect.place.offset not in covered]
         for place in singles(self._tables, pristine, found):
             end = place.offset + place.size
             expected, there = bytes(pristine[place.offset : end]), found[place.offset : end]
@@ -191,24 +195,23 @@ class _Comparison:
             pristine[place.offset : end] = there
         return suspects + list(self._rest(found))
 
-    def _kinds(self, found: bytes) -> Iterator[_Suspect]:
-        # There are hundreds of thousands: for most there is no step of Python's own.
+    def _of(self, kind: Kind, found: bytes) -> Iterator[_Suspect]:
+        # There are a hundred thousand: for most there is no step of Python's own.
         pristine = self._pristine
-        for kind in list(kinds(self._tables, pristine)):
-            size = kind.size
-            form = Struct(f"{size}s")
-            places = kind.offsets
-            if max(places, default=0) > len(found) - size:
-                places = list(filter(range(len(found) - size + 1).__contains__, places))
-            there = list(chain.from_iterable(map(form.unpack_from, repeat(found), places)))
-            if not kind.forms.issuperset(there):
-                for at, now in zip(places, there):
-                    if now not in kind.forms and now != pristine[at : at + size]:
-                        expected = bytes(pristine[at : at + size])
-                        bad = kind.check(self.context, at, expected, now)
-                        if bad is not None:
-                            yield _Suspect(Place(kind.name, at, size, kind.check), expected, now, bad)
-            deque(map(form.pack_into, repeat(pristine), places, there), maxlen=0)
+        size = kind.size
+        form = Struct(f"{size}s")
+        places = kind.offsets[: bisect_right(kind.offsets, len(found) - size)]
+        there = list(chain.from_iterable(map(form.unpack_from, repeat(found), places)))
+        forms = set(kind.forms)
+        for at, now in zip(places, there) if not forms.issuperset(there) else ():
+            if now not in forms and now != pristine[at : at + size]:
+                expected = bytes(pristine[at : at + size])
+                bad = kind.check(self.context, at, expected, now)
+                if bad is not None:
+                    yield _Suspect(Place(kind.name, at, size, kind.check), expected, now, bad)
+                elif now[0] not in _LEADING:
+                    forms.add(now)
+        deque(map(form.pack_into, repeat(pristine), places, there), maxlen=0)
 
     def _rest(self, found: bytes) -> Iterator[_Suspect]:
         """What differs at no known place."""

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from .xz import Filtered
+
 __all__ = ["Image", "NoImage", "Section", "build_id", "find", "parse", "read", "unpacked"]
 
 _CANDIDATES = (
@@ -24,10 +26,11 @@ _CANDIDATES = (
     "/usr/lib/debug/lib/modules/{}/vmlinux",
     "/usr/lib/debug/lib/modules/{}/vmlinuz",
 )
+_XZ = b"\xfd7zXZ\0"
 #: What a packed kernel begins with, and who unpacks it.
 _PACKERS = (
     (b"\x1f\x8b\x08", "gzip"),
-    (b"\xfd7zXZ\0", "xz"),
+    (_XZ, "xz"),
     (b"BZh", "bzip2"),
     (b"\x5d\0\0", "lzma"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -63,19 +66,27 @@ class Image:
         data: the file, unpacked.
         machine: of the ELF header.
         sections: by name.
-        relocations: what follows the ELF file: where addresses are that move with the kernel.
+        relocations: lists that follow the ELF file, of words: where addresses are that move with the kernel.
     """
 
     path: str
-    data: bytes | mmap
+    data: bytes | mmap | Filtered
     machine: int
     sections: dict[str, Section]
-    relocations: Sequence[int] = ()
+    relocations: Sequence[memoryview] = ()
 
     def bytes_of(self, name: str) -> bytes:
         """Of a section; none where there is no such section."""
         section = self.sections.get(name)
         return self.data[section.offset : section.offset + section.size] if section is not None else b""
+
+    def copy_of(self, name: str) -> bytearray:
+        """The same, to be written to."""
+        section = self.sections.get(name, Section(0, 0, 0))
+        part = slice(section.offset, section.offset + section.size)
+        if isinstance(self.data, (bytes, mmap)):
+            return bytearray(memoryview(self.data)[part])
+        return self.data.copy(part)
 
     def at(self, address: int, size: int) -> bytes:
         """What is linked to an address; less, or nothing, where a section ends."""
@@ -102,7 +113,7 @@ def find(release: str, notes: bytes, version: bytes, path: str | None = None) ->
     why = f"there is no image of kernel {release}"
     for name in paths:
         try:
-            image = parse(name, unpacked(read(name)))
+            image = parse(name, _kernel(read(name)))
         except OSError as error:
             if path is not None:
                 raise NoImage(f"{name}: {error.strerror}") from error
@@ -129,7 +140,7 @@ def _is_same(image: Image, notes: bytes, version: bytes) -> bool:
     wanted, there = build_id(notes), build_id(image.bytes_of(".notes"))
     if wanted and there:
         return wanted == there
-    return len(version) > 20 and image.data.find(version) >= 0
+    return len(version) > 20 and version in image.data[:]
 
 
 def build_id(notes: bytes) -> bytes:
@@ -149,11 +160,7 @@ def unpacked(data: bytes | mmap) -> bytes | mmap:
     """The ELF file within an image (x86: Documentation/arch/x86/boot.rst)."""
     if data[:4] == b"\x7fELF":
         return data
-    if data[0x202:0x206] == b"HdrS" and struct.unpack_from("<H", data, 0x206)[0] >= 0x208:
-        begin = ((data[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
-        payload = data[begin : begin + struct.unpack_from("<I", data, 0x24C)[0]]
-    else:
-        payload = data[:]
+    payload = data[slice(*_payload(data))]
     for magic, packer in _PACKERS:
         if payload.startswith(magic):
             unpacked = _unpack(payload, packer)
@@ -161,6 +168,32 @@ def unpacked(data: bytes | mmap) -> bytes | mmap:
                 raise NoImage(f"what {packer} has packed is no ELF file")
             return unpacked
     raise NoImage("it is packed in a way that is not known")
+
+
+def _payload(data: bytes | mmap) -> tuple[int, int]:
+    """Begin and end of what is packed in an image for x86, and its size; of all where it is none."""
+    if data[0x202:0x206] != b"HdrS" or struct.unpack_from("<H", data, 0x206)[0] < 0x208:
+        return 0, len(data)
+    begin = ((data[0x1F1] or 4) + 1) * 512 + struct.unpack_from("<I", data, 0x248)[0]
+    return begin, begin + struct.unpack_from("<I", data, 0x24C)[0]
+
+
+def _kernel(data: bytes | mmap) -> bytes | mmap | Filtered:
+    """As unpacked(), where the usual image for x86 costs less."""
+    import lzma
+
+    from . import xz
+
+    begin, end = _payload(data)
+    if begin and data[begin : begin + len(_XZ)] == _XZ:
+        try:
+            with memoryview(data) as view, view[begin:end] as payload:
+                found = xz.unpacked(payload)
+        except (lzma.LZMAError, EOFError) as error:
+            raise NoImage(f"xz: {error}") from error
+        if found is not None:
+            return found
+    return unpacked(data)
 
 
 def _unpack(data: bytes, packer: str) -> bytes:
@@ -200,22 +233,25 @@ def _filtered(program: str, data: bytes) -> bytes:
     return done.stdout
 
 
-def parse(path: str, data: bytes | mmap) -> Image:
+def parse(path: str, data: bytes | mmap | Filtered) -> Image:
     """An ELF file of 64 bits.
 
     Raises:
         NoImage: it is none.
         struct.error, ValueError: it is damaged.
     """
-    if data[:6] != b"\x7fELF\2\1":
+    header = data[:64]
+    if header[:6] != b"\x7fELF\2\1":
         raise NoImage("it is no ELF file of 64 bits")
-    machine = struct.unpack_from("<H", data, 18)[0]
-    (table,) = struct.unpack_from("<Q", data, 40)
-    size, count, names = struct.unpack_from("<HHH", data, 58)
+    machine = struct.unpack_from("<H", header, 18)[0]
+    (table,) = struct.unpack_from("<Q", header, 40)
+    size, count, names = struct.unpack_from("<HHH", header, 58)
     if size != _SECTION.size or not count or names >= count:
         raise NoImage("it has no sections")
-    headers = [_SECTION.unpack_from(data, table + number * size) for number in range(count)]
-    strings = headers[names][4]
+    headers = list(_SECTION.iter_unpack(data[table : table + count * size]))
+    if len(headers) != count:
+        raise ValueError("it ends too early")
+    strings = data[headers[names][4] : headers[names][4] + headers[names][5]]
     sections: dict[str, Section] = {}
     end = table + count * size
     for name, kind, flags, address, offset, length, *_ in headers:
@@ -223,7 +259,21 @@ def parse(path: str, data: bytes | mmap) -> Image:
             continue
         end = max(end, offset + length)
         if flags & _ALLOCATED:
-            text = data[strings + name : data.find(b"\0", strings + name)].decode("ascii", "replace")
+            text = strings[name : strings.find(b"\0", name)].decode("ascii", "replace")
             sections[text] = Section(address, offset, length)
-    rest = data[end : end + (len(data) - end & ~3)]
-    return Image(path, data, machine, sections, struct.unpack(f"<{len(rest) // 4}I", rest))
+    return Image(path, data, machine, sections, _lists(data[end : end + (len(data) - end & ~3)]))
+
+
+def _lists(words: bytes) -> list[memoryview]:
+    """Words of 32 bits, between those that are 0."""
+    lists = []
+    at = 0
+    while at < len(words):
+        end = words.find(bytes(4), at)
+        while end % 4 and end > 0:
+            end = words.find(bytes(4), end + 1)
+        end = len(words) if end < 0 else end
+        if at < end:
+            lists.append(memoryview(words)[at:end].cast("I"))
+        at = end + 4
+    return lists

@@ -6,14 +6,16 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Callable, Optional, Union
+from itertools import chain, compress
+from operator import not_
+from typing import TYPE_CHECKING, Callable, Optional
 
-from .code import CALL, JUMP, NOP5, SHORT_JUMP, idle, is_idle, target, with_nops
+from .code import CALL, JUMP, NOP5, SHORT_JUMP, ends_idle, idle, is_idle, target, with_nops
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from .tables import Alternative, Tables
+    from .tables import Alternative, Replacements, Tables
 
 __all__ = ["Bad", "Context", "Kind", "Place", "kinds", "singles", "static_call"]
 
@@ -22,6 +24,7 @@ _RETURN = re.compile(rb"\xc3(?:\xcc*|\x90*|[\x90\xcc]*)", re.DOTALL)
 _INDIRECT = re.compile(rb"(?:\x0f\xae\xe8)?[\x2e\x3e]?\x41?\xff[\xd0-\xd7\xe0-\xe7](.*)", re.DOTALL)
 #: As it was, and sealed: v5.18, v6.3 and v6.15 each have another one.
 _ENDBR = frozenset(bytes.fromhex(text) for text in ("f30f1efa", "0f1f4000", "660f1f00", "0f1f40d6"))
+_NOP2 = b"\x66\x90"
 _LOCKS = frozenset((b"\xf0", b"\x3e"))
 #: What takes the place of calls of paravirt_ops on hardware: v5.18 and before have them all.
 _NATIVE = re.compile(
@@ -77,7 +80,6 @@ class Context:
 
 
 Check = Callable[[Context, int, bytes, bytes], Optional[Bad]]
-Extra = Union["list[Alternative]", int, None]
 
 
 @dataclass(frozen=True)
@@ -105,8 +107,7 @@ def _traced(context: Context, offset: int, pristine: bytes, found: bytes) -> Bad
     return Bad("the place of the function tracer has something else", leads)
 
 
-def _jump(context: Context, offset: int, pristine: bytes, found: bytes, to: int) -> Bad | None:
-    del pristine
+def _jump(context: Context, offset: int, found: bytes, to: int) -> Bad | None:
     leads = target(found, context.base + offset)
     if leads == context.base + to or (leads is None and is_idle(found)):
         return None
@@ -179,36 +180,44 @@ def _anything(context: Context, offset: int, pristine: bytes, found: bytes) -> B
 
 
 def _alternative(
-    context: Context, offset: int, pristine: bytes, found: bytes, there: list[Alternative]
+    context: Context,
+    offset: int,
+    pristine: bytes,
+    found: bytes,
+    there: list[Alternative],
+    codes: Replacements,
 ) -> Bad | None:
     wanted = with_nops(found)
     if wanted == with_nops(pristine):
         return None
     address = context.base + offset
     for one in there:
-        if _is_replacement(one, wanted, found, address - context.moved):
-            return None
+        for code in codes.of(one):
+            if _is_replacement(code, one.address, wanted, found, address - context.moved):
+                return None
     leads = target(found, address)
     # An indirect call of paravirt_ops that has become a direct one, or one of what does nothing.
     if leads is not None and found[0] == CALL and context.is_own(leads) and is_idle(found[5:]):
         return None
     if pristine[:2] == b"\xff\x15" and idle(found):
         return None
+    if any(ends_idle(found, code) for code in (pristine, *chain.from_iterable(map(codes.of, there)))):
+        return None
     outside = leads is not None and not context.is_own(leads)
     return Bad("what stands there is no alternative that the kernel has", leads, certain=outside)
 
 
-def _is_replacement(one: Alternative, wanted: bytes, found: bytes, address: int) -> bool:
+def _is_replacement(code: bytes, linked: int, wanted: bytes, found: bytes, address: int) -> bool:
     """Whether that was put there; what counts from the instruction's place is another number there."""
-    code = with_nops(one.code) + b"\x90" * (len(found) - len(one.code))
-    if wanted == code[: len(wanted)]:
+    filled = (code + b"\x90" * (len(found) - len(code)))[: len(found)]
+    if wanted == with_nops(filled):
         return True
     leads = target(found, address)
     size = 2 if found[0] == SHORT_JUMP else 5
-    if leads is not None and leads == target(one.code, one.address) and idle(found[size:]):
+    if leads is not None and leads == target(code, linked) and idle(found[size:]):
         return True
-    moved = one.address - address
-    at, there = 0, bytearray(one.code + b"\x90" * (len(found) - len(one.code)))[: len(found)]
+    moved = linked - address
+    at, there = 0, bytearray(filled)
     while at < len(found):
         if there[at] != found[at] and not _moves(there, found, at, moved):
             break
@@ -234,16 +243,17 @@ def _constant(value: bytes) -> Check:
     return check
 
 
-def _to(label: int) -> Check:
+def _to(labels: Mapping[int, int]) -> Check:
     def check(context: Context, offset: int, pristine: bytes, found: bytes) -> Bad | None:
-        return _jump(context, offset, pristine, found, label)
+        del pristine
+        return _jump(context, offset, found, labels[offset])
 
     return check
 
 
-def _with(alternatives: list[Alternative]) -> Check:
+def _with(alternatives: list[Alternative], codes: Replacements) -> Check:
     def check(context: Context, offset: int, pristine: bytes, found: bytes) -> Bad | None:
-        return _alternative(context, offset, pristine, found, alternatives)
+        return _alternative(context, offset, pristine, found, alternatives, codes)
 
     return check
 
@@ -254,9 +264,9 @@ class Kind:
 
     Attributes:
         name: of the kind.
-        offsets, size: in the text.
+        offsets, size: in the text, in order.
         forms: bytes that are right at all of them.
-        check: of what is none of these.
+        check: of what is none of these; what it finds right that leads nowhere is right at all of them.
     """
 
     name: str
@@ -267,7 +277,7 @@ class Kind:
 
 
 def kinds(tables: Tables, pristine: bytes | bytearray) -> Iterator[Kind]:
-    """The many."""
+    """Of which there are many."""
     returns = frozenset((b"\xc3\xcc\xcc\xcc\xcc", b"\xc3\x90\x90\x90\x90"))
     no_lock = _one_of("a lock has become something else", _LOCKS)
     no_endbr = _one_of("an endbr64 has become something else", _ENDBR)
@@ -277,18 +287,31 @@ def kinds(tables: Tables, pristine: bytes | bytearray) -> Iterator[Kind]:
     yield Kind("endbr", tables.endbr, 4, _ENDBR, no_endbr)
     yield Kind("call", tables.calls, 5, frozenset(), _call)
     yield Kind("cfi", tables.cfi, 16, frozenset(), _anything)
-    short = [offset for offset in tables.static_calls if not _is_conditional(pristine, offset)]
-    long = [offset for offset in tables.static_calls if _is_conditional(pristine, offset)]
+    long, short = _apart(tables.static_calls, pristine, b"\x0f", lambda second: second & 0xF0 == 0x80)
     yield Kind("static call", short, 5, NOP5 | returns | frozenset(_INLINE), static_call)
     yield Kind("static call", long, 6, frozenset(), static_call)
-    short = [offset for offset in tables.retpolines if pristine[offset] not in (0x2E, 0x0F)]
-    long = [offset for offset in tables.retpolines if pristine[offset] in (0x2E, 0x0F)]
+    long, short = _apart(tables.retpolines, pristine, b"\x2e\x0f", lambda _: True)
     yield Kind("retpoline", short, 5, frozenset(), _retpoline)
     yield Kind("retpoline", long, 6, frozenset(), _retpoline)
+    to = _to(tables.jumps)
+    jump, others = _apart(sorted(tables.jumps), pristine, bytes((SHORT_JUMP,)), lambda _: True)
+    nop, long = _apart(others, pristine, _NOP2[:1], lambda second: second == _NOP2[1])
+    yield Kind("jump label", sorted(jump + nop), 2, frozenset((_NOP2,)), to)
+    yield Kind("jump label", long, 5, NOP5, to)
+    for size, places in tables.paravirt.items():
+        yield Kind("paravirt", places, size, frozenset(), _paravirt)
 
 
-def _is_conditional(code: bytes | bytearray, at: int) -> bool:
-    return code[at] == 0x0F and code[at + 1] & 0xF0 == 0x80
+def _apart(
+    offsets: list[int], code: bytes | bytearray, firsts: bytes, is_one: Callable[[int], bool]
+) -> tuple[list[int], list[int]]:
+    """Offsets of code that begins with one of some bytes and then one that is asked for; and the others."""
+    begins = list(map(firsts.__contains__, map(code.__getitem__, offsets)))
+    those = [offset for offset in compress(offsets, begins) if is_one(code[offset + 1])]
+    if len(those) == sum(begins):
+        return those, list(compress(offsets, map(not_, begins)))
+    known = set(those)
+    return those, [offset for offset in offsets if offset not in known]
 
 
 def singles(tables: Tables, pristine: bytearray, found: bytes) -> Iterator[Place]:
@@ -300,19 +323,12 @@ def singles(tables: Tables, pristine: bytearray, found: bytes) -> Iterator[Place
     def differs(offset: int, size: int) -> bool:
         return found[offset : offset + size] != pristine[offset : offset + size]
 
-    for offset, label in tables.jumps.items():
-        size = 2 if pristine[offset] == 0xEB or pristine[offset : offset + 2] == b"\x66\x90" else 5
-        if differs(offset, size):
-            yield Place("jump label", offset, size, _to(label))
     for offsets, size in tables.constants.values():
         if offsets:
             values = [found[offset : offset + size] for offset in offsets]
             check = _constant(max(set(values), key=values.count))
             yield from (Place("constant", offset, size, check) for offset in offsets if differs(offset, size))
-    for offset, size in tables.paravirt:
-        if differs(offset, size):
-            yield Place("paravirt", offset, size, _paravirt)
     for offset, there in tables.alternatives.items():
         size = max([one.size for one in there])
         if differs(offset, size):
-            yield Place("alternative", offset, size, _with(there))
+            yield Place("alternative", offset, size, _with(there, tables.replacements))

@@ -4,37 +4,66 @@
 from __future__ import annotations
 
 import struct
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
-from operator import add
-from typing import TYPE_CHECKING
+from itertools import repeat
+from operator import add, sub
+from typing import TYPE_CHECKING, NamedTuple
+
+from .image import Image, Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .image import Image
-
-__all__ = ["Alternative", "Tables", "read"]
+__all__ = ["Alternative", "Replacements", "Tables", "read"]
 
 #: Bytes of struct alt_instr, and where its lengths are: v5.13 has no padding's length any more
 #: (23c1ad538f4f), v6.3 has flags (5d1dd961e743).
 _ALTERNATIVES = ((14, 12), (12, 10), (13, 10))
 
 
-@dataclass(frozen=True)
-class Alternative:
-    """What may take the place of some code: bytes, and where they are linked to."""
+class Alternative(NamedTuple):
+    """What may take the place of some code.
+
+    Attributes:
+        size: of that place.
+        address: that it is linked to.
+        length: of it.
+    """
 
     size: int
-    code: bytes
     address: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Replacements:
+    """The code of all alternatives.
+
+    Attributes:
+        address: that it is linked to.
+        codes: it, as it is and with plain returns: they are patched before it is put anywhere.
+    """
+
+    address: int
+    codes: tuple[bytes, ...]
+
+    def of(self, one: Alternative) -> set[bytes]:
+        """Of one of them."""
+        begin = one.address - self.address
+        return {code[begin : begin + one.length] for code in self.codes}
 
 
 @dataclass
 class Tables:
     """Offsets in the text, by the kind of the place.
 
+    All lists are in order.
+
     Attributes:
         alternatives: by offset, in the order in which they are put there.
+        replacements: their code.
+        paravirt: by the bytes of the place.
         jumps: jump labels, and the offset that each leads to.
         constants: of instructions, found out when the kernel started (v6.11, e78298556ee5): offsets and
             bytes of each one by its name.
@@ -42,7 +71,8 @@ class Tables:
     """
 
     alternatives: dict[int, list[Alternative]]
-    paravirt: list[tuple[int, int]]
+    replacements: Replacements
+    paravirt: dict[int, list[int]]
     retpolines: list[int]
     returns: list[int]
     calls: list[int]
@@ -55,43 +85,55 @@ class Tables:
     constants: dict[str, tuple[list[int], int]]
     unknown: list[str]
 
+    def covered(self) -> set[int]:
+        """The offsets of all bytes that an alternative may take the place of."""
+        return {
+            offset
+            for begin, there in self.alternatives.items()
+            for offset in range(begin, begin + max(one.size for one in there))
+        }
+
 
 class _Reader:
     """Reads tables of the image; knows where the text is."""
 
     def __init__(self, image: Image, replacements: bytes, symbols: Mapping[str, int], moved: int) -> None:
         self.image = image
-        self._replacements = replacements
         self.text = image.sections[".text"]
         self._symbols = symbols
         self._moved = moved
+        self._returns = sorted(self._relative(".return_sites"))
+        section = image.sections.get(".altinstr_replacement", Section(0, 0, 0))
+        codes = (replacements, self._returned(replacements, section))
+        self.replacements = Replacements(section.address, codes)
         self.unknown: list[str] = []
 
     def own(self, offsets: list[int]) -> list[int]:
-        """Those that are in the text: the code of the start is gone."""
-        inside = range(self.text.size)
-        if not offsets or (min(offsets) in inside and max(offsets) in inside):
-            return offsets
-        return list(filter(inside.__contains__, offsets))
+        """Those that are in the text, in order: the code of the start is gone."""
+        offsets.sort()
+        return offsets[bisect_left(offsets, 0) : bisect_left(offsets, self.text.size)]
 
     def relative(self, name: str) -> list[int]:
         """A section of distances from where each stands."""
-        return self.own(self._relative(name, self.text.address))
+        return self.own(self._relative(name))
 
-    def _relative(self, name: str, to: int) -> list[int]:
+    def returns(self) -> list[int]:
+        return self.own(self._returns)
+
+    def _relative(self, name: str) -> list[int]:
         data = self.image.bytes_of(name)
         if not data:
             return []
-        base = self.image.sections[name].address - to
+        base = self.image.sections[name].address - self.text.address
         values = struct.unpack(f"<{len(data) // 4}i", data[: len(data) & ~3])
         return list(map(add, values, range(base, base + len(data), 4)))
 
-    def _returned(self, address: int) -> bytes:
-        """The replacements with plain returns in them: they are patched before they are put anywhere."""
-        code = bytearray(self._replacements)
-        for at in self._relative(".return_sites", address):
-            if 0 <= at <= len(code) - 5:
-                code[at : at + 5] = b"\xc3\xcc\xcc\xcc\xcc"
+    def _returned(self, replacements: bytes, section: Section) -> bytes:
+        code = bytearray(replacements)
+        begin = section.address - self.text.address
+        first, last = bisect_left(self._returns, begin), bisect_right(self._returns, begin + len(code) - 5)
+        for at in self._returns[first:last]:
+            code[at - begin : at - begin + 5] = b"\xc3\xcc\xcc\xcc\xcc"
         return bytes(code)
 
     def between(self, begin: str, end: str) -> tuple[int, bytes]:
@@ -117,26 +159,23 @@ class _Reader:
         for size, lengths in _ALTERNATIVES:
             rows = _alternative_rows(data, address, size, lengths)
             if rows and section is not None and _is_plausible(rows, section.address, section.size):
-                returned = self._returned(section.address)
                 for place, there, length, count in rows:
                     offset = place - self.text.address
-                    begin = there - section.address
-                    if not 0 <= offset < self.text.size:
-                        continue
-                    codes = {self._replacements[begin : begin + count], returned[begin : begin + count]}
-                    here = found.setdefault(offset, [])
-                    here += [Alternative(length, code, there) for code in sorted(codes)]
+                    if 0 <= offset < self.text.size:
+                        found.setdefault(offset, []).append(Alternative(length, there, count))
                 return found
         self.unknown.append(".altinstructions")
         return found
 
-    def paravirt(self) -> list[tuple[int, int]]:
+    def paravirt(self) -> dict[int, list[int]]:
         data = self.image.bytes_of(".parainstructions")
         # The last one may lack the bytes that fill it up.
         rows = struct.iter_unpack("<QBB6x", data + bytes(-len(data) % 16))
         base = self.text.address
-        size = self.text.size
-        return [(place - base, length) for place, _kind, length in rows if 0 <= place - base < size]
+        places: dict[int, list[int]] = {}
+        for place, _kind, length in rows:
+            places.setdefault(length, []).append(place - base)
+        return {length: self.own(offsets) for length, offsets in places.items()}
 
     def constants(self) -> dict[str, tuple[list[int], int]]:
         sizes = {"runtime_ptr_": 8, "runtime_shift_": 1, "runtime_mask_": 4}
@@ -149,8 +188,9 @@ class _Reader:
 
     def traced(self) -> list[int]:
         _, data = self.between("__start_mcount_loc", "__stop_mcount_loc")
-        base = self.text.address
-        return self.own(list(map((-base).__add__, struct.unpack(f"<{len(data) // 8}Q", data))))
+        # The lower halves of addresses: numbers that small are quick, and all else is out of the text.
+        words = struct.unpack(f"<{len(data) // 8 * 2}I", data[: len(data) & ~7])[::2]
+        return self.own(list(map(sub, words, repeat(self.text.address & 0xFFFFFFFF))))
 
     def jumps(self) -> dict[int, int]:
         address, data = self.between("__start___jump_table", "__stop___jump_table")
@@ -200,9 +240,10 @@ def read(image: Image, replacements: bytes, symbols: Mapping[str, int], moved: i
     reader = _Reader(image, replacements, symbols, moved)
     return Tables(
         alternatives=reader.alternatives(),
+        replacements=reader.replacements,
         paravirt=reader.paravirt(),
         retpolines=reader.relative(".retpoline_sites"),
-        returns=reader.relative(".return_sites"),
+        returns=reader.returns(),
         calls=reader.relative(".call_sites"),
         cfi=reader.relative(".cfi_sites"),
         endbr=reader.relative(".ibt_endbr_seal"),
