@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Builds what the VM tests run: on the host, before the guest boots.
 
-    tests/vm/build.py OUT KERNEL_BUILD
+    tests/vm/build.py OUT KERNEL_BUILD [MAKE...]
 
 makes OUT/act64, act32, hostile, storm and the fixtures' modules, anew where a source is newer.  The guest
-finds them through KSONDE_TESTS=OUT.
+finds them through KSONDE_TESTS=OUT.  MAKE are words that run make for that kernel; without them it is make.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def _program(out: Path, sources: Sequence[Path], headers: Sequence[Path], *optio
     new.rename(out)
 
 
-def _module(out: Path, kernel_build: Path) -> None:
+def _module(out: Path, kernel_build: Path, make: Sequence[str]) -> None:
     name = out.stem.removeprefix("ksonde_")
     sources = [path for path in (FIXTURES / name).iterdir() if path.name == "Kbuild" or path.suffix == ".c"]
     shared = list(FIXTURES.glob("*.h"))
@@ -43,13 +43,12 @@ def _module(out: Path, kernel_build: Path) -> None:
         shutil.copy(path, work)
     for path in shared:
         shutil.copy(path, out.parent)
-    make = ["make", "-s", "-C", str(kernel_build), f"M={work}"]
-    command = [*make, "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
+    command = [*make, "-s", "-C", str(kernel_build), f"M={work}", "CONFIG_DEBUG_INFO_BTF_MODULES=", "modules"]
     subprocess.run(command, check=True, stdout=sys.stderr)
     shutil.copy(work / out.name, out)
 
 
-def build(out: Path, kernel_build: Path) -> None:
+def build(out: Path, kernel_build: Path, make: Sequence[str]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     acts = sorted((HERE / "acts").glob("*.c"))
     headers = [*sorted((HERE / "acts").glob("*.h")), *UAPI]
@@ -59,10 +58,10 @@ def build(out: Path, kernel_build: Path) -> None:
     _program(out / "hostile", [HERE / "hostile.c"], headers)
     _program(out / "storm", [HERE / "storm.c"], [])
     for name in sorted(path.parent.name for path in FIXTURES.glob("*/Kbuild")):
-        _module(out / f"ksonde_{name}.ko", kernel_build)
+        _module(out / f"ksonde_{name}.ko", kernel_build, make)
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) < 3:
         sys.exit(__doc__)
-    build(Path(sys.argv[1]).resolve(), Path(sys.argv[2]))
+    build(Path(sys.argv[1]).resolve(), Path(sys.argv[2]), sys.argv[3:] or ["make"])

@@ -63,11 +63,22 @@ def headers(version: str) -> Path | None:
     return _installed_headers(version)
 
 
+def index_modules(modules: Path) -> None:
+    """Write the lists by which modprobe finds modules in lib/modules/VERSION, where depmod is to be had."""
+    depmod = shutil.which("depmod", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if depmod:
+        command = [depmod, "-b", str(modules.parents[2]), modules.name]
+        subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+
+
 def _full_version(name: str) -> str:
     if re.fullmatch(r"\d+\.\d+\.\d+.*-[a-z0-9]+", name):
         return name
     if not re.fullmatch(r"\d+\.\d+", name):
-        raise ToolError(f"{name} is no kernel's version", "say 6.1, 6.1.0-56-amd64 or amd64-6.1-debug")
+        raise ToolError(
+            f"{name} is no kernel's version",
+            "say 6.1, 6.1.0-56-amd64, or an amd64 row of `tools/kernels list`",
+        )
     answer = cache_dir() / "kernels" / f"newest-{name}"
     if answer.exists() and time.time() - answer.stat().st_mtime < _NEWEST_FOR:
         return answer.read_text().strip()
@@ -143,9 +154,7 @@ def _fetch_image(version: str, home: Path) -> None:
     if packed is None:
         raise ToolError(f"the package of kernel {version} has no boot/vmlinuz")
     (home / "vmlinux").write_bytes(_unpack_image(packed.read_bytes()))
-    depmod = shutil.which("depmod", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
-    if depmod:
-        subprocess.run([depmod, "-b", root, version], stderr=subprocess.DEVNULL, check=False)
+    index_modules(root / "lib/modules" / version)
     (home / "ready").touch()
 
 

@@ -102,7 +102,9 @@ def _in_guest(options: argparse.Namespace) -> int:
     chosen = named.resolve(options.kernel)
     ko = module.build_driver(chosen)
     programs = cache_dir() / "tests" / f"{chosen.version}-{clone_id()}"
-    subprocess.run([sys.executable, ROOT / "tests/vm/build.py", programs, chosen.build], stdout=2, check=True)
+    make = [*chosen.prefix, "make", *chosen.make]
+    places = [str(ROOT / "tests/vm/build.py"), str(programs), str(chosen.build)]
+    subprocess.run([sys.executable, *places, *make], stdout=2, check=True)
     environment = {
         **guest_environment(),
         "PYTHONUNBUFFERED": "1",

@@ -33,7 +33,9 @@ def parser() -> argparse.ArgumentParser:
         usage="tools/vm [options] -- COMMAND [ARGUMENT...]",
     )
     parser.add_argument(
-        "--kernel", metavar="VERSION", help="a series (6.1), a whole version or amd64-6.1-debug; default 6.1"
+        "--kernel",
+        metavar="VERSION",
+        help="a series (6.1), a whole version, or an amd64 row of `tools/kernels list`; default 6.1",
     )
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--memory", default="2G")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""The kernels that `tools/vm` and `tools/test` take by name: Debian's, and those that a row builds."""
+"""The kernels that tools/vm and tools/test take by name: this release's, and the rows for this CPU."""
 
 from __future__ import annotations
 
@@ -11,8 +11,11 @@ from .rows import ROWS
 
 
 def resolve(name: str | None) -> Kernel:
-    """Return "amd64-6.1-debug", "6.1" or "6.1.0-56-amd64", fetching or building what is missing."""
+    """Return "amd64-7.3", "6.1" or "6.1.0-56-amd64", fetching or building what is missing."""
     for row in ROWS:
-        if row.config and row.name == name:
-            return build.equip(row, fetch.fetch(row).kernel)
+        if row.name == name and row.arch == "amd64":
+            found = build.equip(row, fetch.fetch(row).kernel)
+            if not (found.modules / "modules.dep").exists():
+                kernel.index_modules(found.modules)
+            return found
     return kernel.resolve(name)
