@@ -22,7 +22,8 @@ def append(file: str, text: str) -> None:
 
 @contextmanager
 def traced(names: str = "") -> Iterator[None]:
-    """The function tracer, of all functions or some."""
+    """The function tracer, of all functions or some; without what it records, which takes long."""
+    (TRACING / "tracing_on").write_text("0")
     (TRACING / "set_ftrace_filter").write_text(names)
     (TRACING / "current_tracer").write_text("function")
     try:
@@ -30,6 +31,7 @@ def traced(names: str = "") -> Iterator[None]:
     finally:
         (TRACING / "current_tracer").write_text("nop")
         (TRACING / "set_ftrace_filter").write_text("")
+        (TRACING / "tracing_on").write_text("1")
 
 
 @contextmanager
