@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from ksonde_tools.common import ToolError, main_guard
 
-BENCHMARKS = ("overhead", "profile", "mechanisms", "loss", "decode")
+BENCHMARKS = ("overhead", "profile", "mechanisms", "loss", "decode", "scans")
 USAGE = f"usage: tools/bench {{{'|'.join(BENCHMARKS)}}} [--help] ..."
 
 
