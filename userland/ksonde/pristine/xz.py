@@ -22,7 +22,8 @@ _BEGIN = struct.Struct("<12xB5sB")
 _STREAM = 12
 #: Two filters, no sizes; x86, without properties; LZMA2 with one byte of them: of its dictionary.
 _CHAIN = bytes((1, 4, 0, 0x21, 1))
-_MOST_PROPERTY = 36
+#: 128 MiB.
+_MOST_PROPERTY = 30
 _MOST_BYTES = 1 << 30
 #: Bytes at a time: more are joined from several once more.  LZMA2 may have twice as many in a piece.
 _PIECE = 1 << 15
