@@ -81,8 +81,8 @@ static void lsm_write_calls(struct lsm_scan *scan, int hook, unsigned int slot,
 
 /*
  * The functions of the LSM "bpf" do nothing until a program is attached: then
- * their entry calls what BPF has made for it.  With a tracer there as well
- * that cannot be seen.
+ * their entry calls what BPF has made for it, or jumps there (25e4e3565d45,
+ * v6.19).  With a tracer there as well that cannot be seen.
  */
 static bool lsm_has_program(struct lsm_scan *scan, unsigned long function)
 {
@@ -96,7 +96,8 @@ static bool lsm_has_program(struct lsm_scan *scan, unsigned long function)
 		return false;
 	ks_decode(code, sizeof(code), function, &refs);
 	for (i = 0; i < min_t(u32, refs.count, ARRAY_SIZE(found)); i++) {
-		if (found[i].kind != KS_REF_CALL || found[i].offset > LSM_CALL_AT)
+		if ((found[i].kind != KS_REF_CALL && found[i].kind != KS_REF_JUMP) ||
+		    found[i].offset > LSM_CALL_AT)
 			continue;
 		ks_owner_find(&scan->owner, found[i].address);
 		if (!strncmp(scan->owner.symbol, "bpf_trampoline_", 15))
