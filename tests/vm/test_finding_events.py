@@ -265,7 +265,7 @@ def sensor(records: list[Record]) -> list[tuple[str, str, int]]:
     ],
 )
 def test_a_probe_that_was_disarmed(words: list[str], where: str, what: str) -> None:
-    with Scanned("chmod", "setsid", "fork") as scanned:
+    with Scanned("chmod", "setsid", "fork", "create_file") as scanned:
         scanned.settle()
         assert scanned.scanner.take() == []
         with fixture("disarm", *words):
@@ -280,7 +280,7 @@ def test_a_probe_that_was_disarmed(words: list[str], where: str, what: str) -> N
 def test_a_session_ends_whose_probe_is_gone(what: str) -> None:
     """Without a warning of the kernel; the next one has all of its probes."""
     target = {"tracepoint": ["target=task_newtask"], "kprobe": ["target=__x64_sys_setsid"]}
-    events = ["chmod", "setsid", "fork"]
+    events = ["chmod", "setsid", "fork", "create_file"]
     with ksonde.open(events), fixture("disarm", f"what={what}", "leave=1", *target.get(what, [])):
         pass
     with ksonde.open(events):
@@ -291,7 +291,12 @@ def test_a_session_ends_whose_probe_is_gone(what: str) -> None:
 @contextmanager
 def switched(path: Path) -> Iterator[None]:
     before = path.read_text()
-    path.write_text("0")
+    try:
+        path.write_text("0")
+    except OSError as error:
+        pytest.skip(
+            f"cannot run here: this kernel does not let {path.name} be switched off ({error.strerror})"
+        )
     try:
         yield
     finally:

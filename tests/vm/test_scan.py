@@ -185,7 +185,10 @@ def probed(tracefs: Path, offset: int) -> bool:
 @pytest.mark.skipif(" x64_sys_call\n" not in KALLSYMS.read_text(), reason="the calls are in a table only")
 def test_no_finding_where_ftrace_and_kprobes_sit(tracefs: Path) -> None:
     """In the switch of system calls itself: a trampoline at its entry, kprobes behind it."""
-    (tracefs / "set_ftrace_filter").write_text("x64_sys_call\n")
+    try:
+        (tracefs / "set_ftrace_filter").write_text("x64_sys_call\n")
+    except OSError:
+        pytest.skip("cannot run here: this kernel lets nobody trace x64_sys_call")
     (tracefs / "current_tracer").write_text("function")
     try:
         assert findings() == []
