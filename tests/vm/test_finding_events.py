@@ -25,6 +25,7 @@ from ksonde.encoder import encode
 from ksonde.inspection import Finding
 from ksonde.record import Record
 from ksonde.scanner import EVENTS, Scanner
+from tracing import TRACING, probed, traced
 
 KSONDE = [sys.executable, "-m", "ksonde"]
 #: Seconds that a finding may take to be told, under emulation and load.
@@ -384,9 +385,8 @@ def everything(device: ksonde.Device) -> list[Finding]:
 
 def test_200_scans_under_load() -> None:
     """ftrace on, kprobe events on, files being opened, sessions that come and go."""
-    tracefs = Path("/sys/kernel/tracing")
-    if not (tracefs / "kprobe_events").exists():
-        subprocess.run(["mount", "-t", "tracefs", "tracefs", tracefs], check=True)
+    if not (TRACING / "kprobe_events").exists():
+        subprocess.run(["mount", "-t", "tracefs", "tracefs", TRACING], check=True)
     end = threading.Event()
 
     def churn() -> None:
@@ -396,14 +396,10 @@ def test_200_scans_under_load() -> None:
             with ksonde.open(["setsid", "execve"]):
                 subprocess.run(["true"], check=True)
 
-    (tracefs / "set_ftrace_filter").write_text("do_filp_open")
-    (tracefs / "current_tracer").write_text("function")
-    (tracefs / "kprobe_events").write_text("p:ksonde/open do_filp_open")
-    (tracefs / "events/ksonde/enable").write_text("1")
     thread = threading.Thread(target=churn)
     thread.start()
     try:
-        with ksonde.open(), ksonde.Device() as device:
+        with traced("do_sys_openat2"), probed(["do_sys_openat2"]), ksonde.open(), ksonde.Device() as device:
             begin = time.monotonic()
             scans = 0
             while scans < 200 and (scans < 20 or time.monotonic() - begin < 60):
@@ -413,7 +409,3 @@ def test_200_scans_under_load() -> None:
     finally:
         end.set()
         thread.join()
-        (tracefs / "events/ksonde/enable").write_text("0")
-        (tracefs / "kprobe_events").write_text("")
-        (tracefs / "current_tracer").write_text("nop")
-        (tracefs / "set_ftrace_filter").write_text("")
