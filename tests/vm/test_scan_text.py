@@ -79,11 +79,11 @@ def test_clean_modules() -> None:
 def test_a_change_in_a_module() -> None:
     """Of one bit of an instruction far behind its function's begin."""
     subprocess.run(["modprobe", *LARGE[:1]], check=True)
-    with fixture("inline", "function=ext4_fill_super", "body=1"):
+    with fixture("inline", "function=ext4_mkdir", "body=1"):
         scanned = parts()
         assert [name for name, part in scanned.items() if part.findings] == ["module_text"]
         (finding,) = scanned["module_text"].findings
-        where = re.fullmatch(r"ext4_fill_super\+0x([0-9a-f]+) \[ext4\]", finding.where)
+        where = re.fullmatch(r"ext4_mkdir\+0x([0-9a-f]+) \[ext4\]", finding.where)
         assert where is not None
         assert int(where[1], 16) > 16
         assert finding.event == 704
@@ -169,7 +169,9 @@ def test_a_change_that_leads_nowhere() -> None:
         assert scanned["entries"].findings == ()
         (finding,) = scanned["text"].findings
         assert finding.where.startswith("vfs_read+")
-        assert finding.what == "the code was changed: 49, in the image 41"
+        # Of push %r15, or of movabs, which KASAN's functions begin with.
+        changes = ("49, in the image 41", "4a, in the image 48")
+        assert finding.what in [f"the code was changed: {change}" for change in changes]
         assert finding.place is None
     quiet(1)
 
