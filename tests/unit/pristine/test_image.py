@@ -12,21 +12,21 @@ from typing import Any
 
 import pytest
 
-from ksonde.pristine import image
+from ksonde.pristine import image, xz
 from pristine_elf import BASE, BUILD_ID, NOTES, make
 
 VERSION = b"Linux version 6.1.0 (somebody@somewhere) (gcc) #1 SMP"
 ELF = make({".text": (BASE, b"\x90" * 64), ".notes": (BASE + 4096, NOTES)})
 
 
-def bzimage(payload: bytes) -> bytes:
+def bzimage(payload: bytes, size: int = 1 << 20) -> bytes:
     """A boot sector, a header and a setup of one sector, then the payload."""
     head = bytearray(1024 + 32)
     head[0x1F1] = 1
     head[0x202:0x206] = b"HdrS"
     struct.pack_into("<H", head, 0x206, 0x20F)
     struct.pack_into("<II", head, 0x248, 32, len(payload) + 4)
-    return bytes(head) + payload + struct.pack("<I", 1 << 20)
+    return bytes(head) + payload + struct.pack("<I", size)
 
 
 def found(path: Path, notes: bytes = NOTES) -> image.Image:
@@ -38,6 +38,24 @@ def test_packed(tmp_path: Path, pack: Any) -> None:
     path = tmp_path / "vmlinuz"
     path.write_bytes(bzimage(pack(ELF)))
     assert found(path).bytes_of(".text") == b"\x90" * 64
+
+
+def test_packed_by_xz_for_x86(tmp_path: Path) -> None:
+    """As a kernel's build does it: without steps of its own for all that is not looked at."""
+    filters = [{"id": lzma.FILTER_X86}, {"id": lzma.FILTER_LZMA2, "preset": 1}]
+    calls = b"\xe8\x01\x02\x03\x00" * 4000
+    elf = make({".text": (BASE, calls), ".notes": (BASE + 65536, NOTES)}, [[1], [2, 3]])
+    packed = lzma.compress(elf, check=lzma.CHECK_CRC32, filters=filters)
+    path = tmp_path / "vmlinuz"
+    path.write_bytes(bzimage(packed, len(elf)))
+    kernel = found(path)
+    assert isinstance(kernel.data, xz.Filtered)
+    assert kernel.bytes_of(".text") == kernel.copy_of(".text") == calls
+    assert kernel.at(BASE + 7, 9) == calls[7:16]
+    assert list(map(list, kernel.relocations)) == [[1], [2, 3]]
+    path.write_bytes(bzimage(packed[: len(packed) // 2], len(elf)))
+    with pytest.raises(image.NoImage, match="xz: "):
+        found(path)
 
 
 def test_packed_as_lzma_alone(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import lzma
 import struct
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
-from typing import Union
 
 __all__ = ["Filtered", "unpacked"]
 
@@ -39,7 +38,7 @@ class Filtered:
         data: that the filter has made.
     """
 
-    def __init__(self, data: Union[bytes, mmap]) -> None:
+    def __init__(self, data: bytes | mmap) -> None:
         self._data = data
 
     def __len__(self) -> int:
